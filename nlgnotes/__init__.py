@@ -1,0 +1,1 @@
+"""The small package behind the lectures: one room per subject, imports only go downstairs."""

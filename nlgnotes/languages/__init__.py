@@ -1,0 +1,1 @@
+"""Synthetic languages whose exact likelihood is known."""
