@@ -16,18 +16,18 @@ __all__ = ["Interval", "binomial_interval", "bootstrap_interval", "mean_interval
 class Interval:
     """An estimate with the ends of its confidence interval, ``low <= value <= high``, from ``n`` observations."""
 
-    value: float
-    low: float
-    high: float
+    value: float | int
+    low: float | int
+    high: float | int
     n: int
 
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
-    def __contains__(self, number: float) -> bool:
+    def __contains__(self, number: float | int) -> bool:
         return self.low <= number <= self.high
 
-    def scaled(self, factor: float) -> "Interval":
+    def scaled(self, factor: float | int) -> "Interval":
         """The interval of ``factor`` times the quantity (for a change of unit)."""
         low, high = sorted((self.low * factor, self.high * factor))
         return Interval(self.value * factor, low, high, self.n)

@@ -4,25 +4,24 @@ import math
 from numbers import Real
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 __all__ = ["check_count", "check_interval", "check_positive", "check_scores", "check_tokens"]
 
 
-def check_count(name: str, value: int, low: int = 1) -> None:
+def check_count(name: str, value: object, low: int = 1) -> None:
     """Raise ``ValueError`` unless ``value`` is an integer of at least ``low``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise ValueError(f"{name} must be an integer of at least {low}; got {value!r}")
 
 
-def check_positive(name: str, value: float) -> None:
+def check_positive(name: str, value: object) -> None:
     """Raise ``ValueError`` unless ``value`` is a finite number above zero."""
     if not _number(value) or not math.isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be a finite number above 0; got {value!r}")
 
 
-def check_interval(name: str, value: float, low: float, high: float, *, closed: str = "both") -> None:
+def check_interval(name: str, value: object, low: float | int, high: float | int, *, closed: str = "both") -> None:
     """Raise ``ValueError`` unless ``value`` lies between ``low`` and ``high``.
 
     Args:
@@ -37,7 +36,7 @@ def check_interval(name: str, value: float, low: float, high: float, *, closed: 
         raise ValueError(f"{name} must lie in {'[' if left else '('}{low:g}, {high:g}{']' if right else ')'}; got {value!r}")
 
 
-def check_scores(name: str, scores: Float[Tensor, "*batch vocab"]) -> None:
+def check_scores(name: str, scores: object) -> None:
     """Raise ``ValueError`` unless every row can be a distribution: no NaN, no +inf, one finite entry."""
     if not isinstance(scores, Tensor) or not scores.is_floating_point():
         raise ValueError(f"{name} must be a floating-point tensor; got {getattr(scores, 'dtype', type(scores).__name__)}")
@@ -54,7 +53,7 @@ def check_scores(name: str, scores: Float[Tensor, "*batch vocab"]) -> None:
     raise ValueError(f"{name} must have a finite entry in every row; {int((top == -math.inf).sum())} row(s) are all -inf")
 
 
-def check_tokens(name: str, tokens: Tensor, vocab_size: int, *, empty: bool = False) -> None:
+def check_tokens(name: str, tokens: object, vocab_size: int, *, empty: bool = False) -> None:
     """Raise ``ValueError`` unless ``tokens`` is a [batch, time] tensor of ids below ``vocab_size``.
 
     Args:

@@ -1,1 +1,7 @@
 """Synthetic languages whose exact likelihood is known."""
+
+from nlgnotes.languages.base import Documents, Language
+from nlgnotes.languages.markov import Markov
+from nlgnotes.languages.newswire import Newswire
+
+__all__ = ["Documents", "Language", "Markov", "Newswire"]

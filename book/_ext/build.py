@@ -1,0 +1,81 @@
+"""Execute the lectures and build the site; ``make book`` and the tests call this.
+
+The build happens in ``_build/work``, which keeps the executed notebooks; only a whole new site takes the place of
+the last good one in ``_build/html``.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import fetch_assets
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORK = ROOT / "_build" / "work"
+SITE = ROOT / "_build" / "html"
+SKIPPED = {"__pycache__", "_assets", ".ipynb_checkpoints"}
+
+
+def digest(*places: str) -> str:
+    """One checksum of every file under the given places."""
+    total = hashlib.sha256()
+    for place in places:
+        path = ROOT / place
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and not SKIPPED & set(file.parts) and file.suffix != ".partial":
+                total.update(f"{file.relative_to(ROOT)}\0".encode())
+                total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def is_current() -> bool:
+    """Whether the site in place was built from exactly these sources."""
+    stamp = SITE / ".sources"
+    return stamp.is_file() and stamp.read_text() == _sources()
+
+
+def build() -> Path:
+    """Build the whole site and put it in place; returns its first page. Exits when a page or a cell fails."""
+    fetch_assets.main()
+    sources = _sources()
+    code = digest("nlgnotes", "requirements.txt")
+    WORK.mkdir(parents=True, exist_ok=True)
+    stamp = WORK / ".code"
+    if not stamp.is_file() or stamp.read_text() != code:
+        # An executed notebook is kept by its own cells only: new code of the package makes it stale.
+        shutil.rmtree(WORK / "_build", ignore_errors=True)
+        stamp.write_text(code)
+    command = ["build", str(ROOT), "--path-output", str(WORK), "--all", "-W", "-n", "--keep-going"]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    done = subprocess.run([str(Path(sys.executable).with_name("jupyter-book")), *command], env=environment)
+    if done.returncode:
+        kept = f"; the last good site stays in {SITE}" if SITE.is_dir() else ""
+        sys.exit(f"the book was not built: see the warnings and errors above{kept}")
+    fresh, old = SITE.with_name("html.partial"), SITE.with_name("html.old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.copytree(WORK / "_build" / "html", fresh, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo"))
+    (fresh / ".sources").write_text(sources)
+    (fresh / ".nojekyll").touch()
+    if SITE.exists():
+        SITE.rename(old)
+    fresh.rename(SITE)
+    shutil.rmtree(old, ignore_errors=True)
+    return SITE / "index.html"
+
+
+def _sources() -> str:
+    return digest("_config.yml", "_toc.yml", "book", "nlgnotes", "requirements.txt")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--if-stale", action="store_true", help="do nothing when the site is up to date")
+    if parser.parse_args().if_stale and is_current():
+        print(f"up to date: {SITE / 'index.html'}")
+    else:
+        print(f"the book is built: open {build()}")

@@ -1,0 +1,49 @@
+"""Tables of distributions, one a row: checked once, drawn from by inversion."""
+
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+__all__ = ["RowSampler", "check_rows"]
+
+
+def check_rows(name: str, table: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The table in float64, after a check that it has this shape and rows (its last axis) that are distributions.
+
+    Raises:
+        ValueError: a wrong shape, a negative number or NaN, or a row whose sum is not within 1e-6 of 1.
+    """
+    if not isinstance(table, Tensor) or tuple(table.shape) != shape:
+        given = list(table.shape) if isinstance(table, Tensor) else type(table).__name__
+        raise ValueError(f"{name} must have shape {list(shape)}; got {given}")
+    table = table.double()
+    if not bool((table >= 0).all()):
+        raise ValueError(f"{name} must hold no negative number or NaN; got {float(table.min())}")
+    total = table.sum(-1, keepdim=True)
+    worst = float(total.flatten()[(total - 1).abs().argmax()])
+    if not abs(worst - 1) <= 1e-6:
+        raise ValueError(f"{name} must have rows that add up to 1; got one of {worst:.6g}")
+    return table / total
+
+
+class RowSampler:
+    """Draws from the rows of a table: all cumulative sums in one sorted vector, so that one search serves all rows.
+
+    Args:
+        table: distributions, [rows, width].
+    """
+
+    def __init__(self, table: Float64[Tensor, "rows width"]):
+        self.width = table.shape[1]
+        sums = table.cumsum(-1)
+        # What rounding leaves above the last sum belongs to the last entry that is possible at all.
+        last = self.width - 1 - (table > 0).flip(-1).long().argmax(-1, keepdim=True)
+        sums[torch.arange(self.width) >= last] = 1.0
+        self._steps = (sums + torch.arange(len(table))[:, None]).flatten()
+
+    def draw(self, rows: Int64[Tensor, " n"], generator: torch.Generator) -> Int64[Tensor, " n"]:
+        """One draw from each of the rows asked for."""
+        u = torch.rand(len(rows), generator=generator, dtype=torch.float64)
+        # Adding a large row number may round the sum up to the next row: the last entry is then the right one.
+        found = torch.searchsorted(self._steps, rows + u, right=True) - rows * self.width
+        return found.clamp_(max=self.width - 1)

@@ -1,0 +1,227 @@
+"""The book's figures: arrays in, ``ax`` out. Nothing is computed here, and colour is never the only sign."""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+
+from nlgnotes.estimate import Interval
+
+__all__ = [
+    "BLACK", "BLUE", "GREEN", "MARKERS", "ORANGE", "PALETTE", "PURPLE", "RED", "SKY", "YELLOW", "attention_heatmap", "frontier",
+    "loss_curve", "next_token_bars", "property_matrix", "style", "surprisal_figure", "surprisal_html",
+]  # fmt: skip
+
+# Okabe and Ito (2008): told apart with any of the common colour deficiencies.
+BLUE, ORANGE, GREEN, RED, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"
+SKY, YELLOW, BLACK = "#56B4E9", "#F0E442", "#000000"
+PALETTE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK)  # yellow is too light for a line on white
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+
+
+def style() -> None:
+    """Set the book's look for every later figure: its palette, opaque white, 12-point labels."""
+    mpl.rcParams.update({
+        "axes.prop_cycle": mpl.cycler(color=PALETTE), "figure.facecolor": "white", "axes.facecolor": "white",
+        "savefig.facecolor": "white", "savefig.transparent": False, "figure.figsize": (6.4, 4.0), "figure.dpi": 100,
+        "font.size": 12, "axes.labelsize": 12, "axes.titlesize": 12, "xtick.labelsize": 11, "ytick.labelsize": 11,
+        "legend.fontsize": 11, "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False,
+        "axes.grid": False, "lines.linewidth": 2, "figure.constrained_layout.use": True, "image.cmap": "cividis",
+    })  # fmt: skip
+
+
+def loss_curve(steps, losses, floor: Interval | float | None = None, *, label: str = "model", ax=None):
+    """Losses over training steps, above the entropy floor of the language.
+
+    Args:
+        steps, losses: one-dimensional, of one length; losses in nats per token.
+        floor: the exact entropy rate, with its interval if it has one (drawn as a band).
+        label: of the curve.
+        ax: where to draw; a new figure if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    steps, losses = np.asarray(steps), np.asarray(losses)
+    if steps.shape != losses.shape or steps.ndim != 1:
+        raise ValueError(f"steps and losses must be one-dimensional, of one length; got {steps.shape} and {losses.shape}")
+    ax = _axes(ax)
+    ax.plot(steps, losses, label=label)
+    if floor is not None:
+        ax.axhline(float(getattr(floor, "value", floor)), color=BLACK, linestyle="--", label="entropy of the language")
+        if isinstance(floor, Interval):
+            ax.axhspan(floor.low, floor.high, color=BLACK, alpha=0.15, linewidth=0)
+    ax.set(xlabel="training step", ylabel="nats per token")
+    ax.legend()
+    return ax
+
+
+def attention_heatmap(weights, tokens: Sequence[str], *, title: str = "", ax=None):
+    """How much each query (row) attends to each key (column).
+
+    Args:
+        weights: [queries, keys], each row a distribution; the last queries of the tokens if fewer than keys.
+        tokens: one string per key.
+        title: above the picture.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: the tokens do not fit the weights.
+    """
+    weights = np.asarray(weights)
+    if weights.ndim != 2 or weights.shape[1] != len(tokens) or weights.shape[0] > len(tokens):
+        raise ValueError(f"weights must be [queries, keys] with one token per key ({len(tokens)}); got {weights.shape}")
+    ax = _axes(ax)
+    image = ax.imshow(weights, vmin=0, vmax=1, cmap="cividis", aspect="auto")
+    ax.figure.colorbar(image, ax=ax, label="attention weight")
+    ax.set_xticks(range(len(tokens)), tokens, rotation=90)
+    ax.set_yticks(range(len(weights)), tokens[len(tokens) - len(weights) :])
+    ax.set(xlabel="key", ylabel="query", title=title)
+    return ax
+
+
+def frontier(curves: Mapping[str, tuple], *, xlabel: str = "diversity", ylabel: str = "quality (nats per token)", ax=None):
+    """Quality against diversity, one curve per sampler, each with its own colour and marker.
+
+    Args:
+        curves: name -> (diversity, quality), or (diversity, quality, low, high) with the ends of the quality's interval.
+        xlabel, ylabel: of the axes.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: a curve is not made of equally long sequences.
+    """
+    ax = _axes(ax)
+    for i, (name, curve) in enumerate(curves.items()):
+        columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
+        if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
+            shapes = [c.shape for c in columns]
+            raise ValueError(f"curves must hold (diversity, quality[, low, high]) of one length; got {shapes} for {name}")
+        x, y = columns[:2]
+        error = None if len(columns) == 2 else np.abs(np.stack([y - columns[2], columns[3] - y]))
+        look = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]}
+        ax.errorbar(x, y, yerr=error, label=name, capsize=2, markersize=6, linewidth=1.5, **look)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend()
+    return ax
+
+
+def next_token_bars(tokens: Sequence[str], before, after, *, labels: tuple[str, str] = ("model", "after"), ax=None):
+    """A next-token distribution before (outline) and after (filled) a transform; a dropped token is marked with a cross.
+
+    Args:
+        tokens: one string per bar.
+        before, after: probabilities of these tokens.
+        labels: what the two are called.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: the three lengths differ.
+    """
+    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    if not before.shape == after.shape == (len(tokens),):
+        raise ValueError(f"before and after must hold one number per token ({len(tokens)}); got {before.shape} and {after.shape}")
+    ax = _axes(ax)
+    place = np.arange(len(tokens))
+    ax.bar(place, after, color=BLUE, width=0.6, label=labels[1])
+    ax.bar(place, before, facecolor="none", edgecolor=BLACK, width=0.85, linewidth=1.2, label=labels[0])
+    dropped = place[(after == 0) & (before > 0)]
+    if len(dropped):
+        ax.plot(dropped, 0 * dropped, linestyle="none", marker="x", color=RED, clip_on=False, zorder=3, label="dropped")
+    ax.set_xticks(place, tokens, rotation=60, ha="right")
+    ax.set_ylabel("probability")
+    ax.legend()
+    return ax
+
+
+def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=None):
+    """Which transform (row) has which property (column): a word in every cell, and the share of inputs on which it held.
+
+    Args:
+        shares: [rows, columns], in [0, 1]; 1 reads "holds", anything less "broken" with its percentage.
+        rows, columns: the names.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: the names do not fit, or a share lies outside [0, 1].
+    """
+    shares = np.asarray(shares, dtype=float)
+    if shares.shape != (len(rows), len(columns)):
+        raise ValueError(f"shares must be [{len(rows)} rows, {len(columns)} columns]; got {shares.shape}")
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise ValueError(f"shares must lie in [0, 1]; got {shares.min():g} to {shares.max():g}")
+    ax = _axes(ax)
+    # Light blue and light orange: black words keep a contrast above 10 to 1 on both.
+    ax.imshow(shares == 1, cmap=mpl.colors.ListedColormap(["#FBDDB5", "#CDE6F5"]), vmin=0, vmax=1, aspect="auto")
+    for i, j in np.ndindex(shares.shape):
+        # Rounded downwards: 99.99 % is not shown as 100.
+        text = "✓ holds" if shares[i, j] == 1 else f"✗ broken\n(held {np.floor(shares[i, j] * 1000) / 10:g} %)"
+        ax.text(j, i, text, ha="center", va="center", fontsize=10, color=BLACK)
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
+    return ax
+
+
+def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> str:
+    """A text as HTML, each token with its surprisal: tint, underline that thickens, and the number below.
+
+    Args:
+        tokens: one string per token.
+        surprisals: -log p of each, in nats.
+        most: the surprisal of the strongest tint.
+
+    Returns:
+        A string; give it to ``IPython.display.HTML``. The letters are dark on every tint, in dark mode too.
+
+    Raises:
+        ValueError: the lengths differ, or a surprisal is negative or NaN.
+    """
+    values = _surprisals(tokens, surprisals)
+    spans = []
+    for token, value in zip(tokens, values, strict=True):
+        share = min(value / most, 1.0)
+        look = f"background:{_tint(share)};color:#000;border-bottom:{1 + round(4 * share)}px solid #000;padding:0 .15em"
+        number = f'<span style="display:block;font-size:.7em;line-height:1.2">{value:.1f}</span>'
+        word = html.escape(token).replace("\n", "↵")
+        look = f"display:inline-block;text-align:center;white-space:pre;margin:.15em .1em;{look}"
+        spans.append(f'<span style="{look}">{word or "∅"}{number}</span>')
+    return f'<div role="group" aria-label="tokens with their surprisal in nats" style="line-height:1.5">{"".join(spans)}</div>'
+
+
+def surprisal_figure(tokens: Sequence[str], surprisals, *, most: float = 8.0, columns: int = 10, ax=None):
+    """The same as :func:`surprisal_html` for print: a grid of tokens, read line by line, with tint and number."""
+    values = _surprisals(tokens, surprisals)
+    ax = _axes(ax)
+    for i, (token, value) in enumerate(zip(tokens, values, strict=True)):
+        box = {"facecolor": _tint(min(value / most, 1.0)), "edgecolor": "none", "pad": 3}
+        # A dollar would begin a formula.
+        word = token.replace("\n", "↵").replace("$", r"\$")
+        ax.text(i % columns, -(i // columns), f"{word}\n{value:.1f}", ha="center", va="center", fontsize=10, bbox=box)
+    ax.set(xlim=(-0.6, columns - 0.4), ylim=(-((len(tokens) - 1) // columns) - 0.6, 0.6))
+    ax.set_axis_off()
+    return ax
+
+
+def _axes(ax):
+    return plt.subplots()[1] if ax is None else ax
+
+
+def _surprisals(tokens: Sequence[str], surprisals) -> np.ndarray:
+    values = np.asarray(surprisals, dtype=float)
+    if values.shape != (len(tokens),):
+        raise ValueError(f"surprisals must hold one number per token ({len(tokens)}); got {values.shape}")
+    if not (values >= -1e-6).all():
+        raise ValueError(f"surprisals must not be negative or NaN; got {values.min():g}")
+    return np.maximum(values, 0)
+
+
+def _tint(share: float) -> str:
+    """White to the palette's orange, on which black letters have a contrast above 8 to 1."""
+    white, orange = np.array([255, 255, 255]), np.array([230, 159, 0])
+    return "#" + "".join(f"{round(c):02x}" for c in white + share * (orange - white))

@@ -1,0 +1,409 @@
+"""How each shipped checkpoint is made: ``python -m nlgnotes.recipes NAME``, again and again with the same outcome.
+
+A recipe trains with a progress bar, goes on where it was interrupted, measures the weights as they
+are stored (float16), and puts a whole folder in place at the end. Where a shipped checkpoint
+stands already, the new one is made beside it, compared, and takes its place only if they agree.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nlgnotes import checkpoints, text
+from nlgnotes.estimate import Interval, ratio_of_totals
+from nlgnotes.languages import Documents, Language, Markov, Newswire
+from nlgnotes.randomness import generator
+from nlgnotes.tokenizer import ByteBPE
+from nlgnotes.training import Batch, History, document_batch, fit, token_nll
+from nlgnotes.transformer import Decoder, DecoderConfig
+
+__all__ = ["RECIPES", "Made", "Recipe", "history", "language_digest", "language_for", "run"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a recipe hands over: the model, its vocabulary, what it was made from, what it achieved, how its loss fell."""
+
+    model: Decoder
+    source: dict[str, Any]
+    metrics: dict[str, Any]
+    history: History
+    words: tuple[str, ...] | None = None
+    tokenizer: ByteBPE | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One shipped checkpoint.
+
+    Args:
+        name: of its folder.
+        summary: one line for ``--list``.
+        make: from (recipe, work folder, progress) to :class:`Made`.
+        seed: of all its chance.
+        settings: every hyper-parameter; they go into the checkpoint's ``recipe``.
+        metric: the entry of the metrics by which two makings are compared.
+        tolerance: the largest difference of that metric between two makings that agree.
+    """
+
+    name: str
+    summary: str
+    make: Callable[["Recipe", Path, bool], Made]
+    seed: int
+    settings: Mapping[str, Any]
+    metric: str
+    tolerance: float
+
+
+def run(name: str | Recipe, *, force: bool = False, progress: bool = True, folder: Path | None = None) -> bool:
+    """Make one checkpoint, and say how it compares with the shipped one.
+
+    Args:
+        name: a key of ``RECIPES``, or a recipe.
+        force: replace a shipped checkpoint even where the new one does not agree with it.
+        progress: show bars and messages.
+        folder: where checkpoints lie; the shipped ones when None.
+
+    Returns:
+        False where a shipped checkpoint stands and does not agree (it is replaced only with ``force``).
+
+    Raises:
+        ValueError: an unknown name.
+        KeyboardInterrupt: interrupted; calling again goes on from the last saved step.
+    """
+    if isinstance(name, str) and name not in RECIPES:
+        raise ValueError(f"name must be one of {', '.join(RECIPES)}; got {name!r}")
+    recipe = name if isinstance(name, Recipe) else RECIPES[name]
+    root = checkpoints.FOLDER if folder is None else folder
+    work, place = root / f"{recipe.name}.partial", root / recipe.name
+    work.mkdir(parents=True, exist_ok=True)
+    say = print if progress else (lambda *_: None)
+    say(f"{recipe.name}: {recipe.summary}")
+    made = recipe.make(recipe, work, progress)
+    about = {"name": recipe.name, "seed": recipe.seed, **made.source, "settings": dict(recipe.settings)}
+    about |= {"seconds": round(made.history.seconds, 1), "tokens": made.history.tokens}
+    about |= {"threads": torch.get_num_threads(), "torch": torch.__version__, "tolerance": {recipe.metric: recipe.tolerance}}
+    fresh = checkpoints.save(work / "made", made.model, words=made.words, tokenizer=made.tokenizer, recipe=about, metrics=made.metrics)
+    checkpoints.write_whole(fresh / "history.json", json.dumps(_thinned(made.history)).encode())
+    say(f"{recipe.name}: {', '.join(f'{k} {_shown(v)}' for k, v in made.metrics.items())}")
+    agrees = True
+    if place.is_dir():
+        old = checkpoints.load(place)
+        agrees, sentence = _compared(recipe, old, made.metrics, about)
+        say(f"{recipe.name}: {sentence}")
+        if not agrees and not force:
+            say(f"{recipe.name}: the shipped one stays; the new one is {fresh} (--force replaces)")
+            return False
+    _install(fresh, place)
+    shutil.rmtree(work)
+    return agrees
+
+
+def history(name: str, folder: Path | None = None) -> dict[str, Any]:
+    """How the loss of a shipped model fell: ``step`` and ``loss`` (means over equal stretches), ``tokens``, ``seconds``.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint, or it came without a history.
+    """
+    path = (checkpoints.FOLDER if folder is None else folder) / name / "history.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"no history of {name!r} in {path.parent}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def language_for(about: Mapping[str, Any]) -> Language:
+    """The language that a shipped model was trained on, from its checkpoint's ``recipe``.
+
+    Raises:
+        ValueError: the recipe names none, or the language is no longer the one it was (its digest differs).
+    """
+    named = about.get("language")
+    if named == "newswire":
+        language: Language = Newswire.standard()
+    elif named in ("markov-even", "markov-uneven"):
+        maker = Markov.even if named == "markov-even" else Markov.uneven
+        language = maker(about["language_vocab_size"], generator(about["language_seed"], named))
+    else:
+        raise ValueError(f"recipe must name a language; got {named!r}")
+    if "language_digest" in about and language_digest(language) != about["language_digest"]:
+        raise ValueError(f"the language {named} has changed since the model was trained: make the model again")
+    return language
+
+
+def language_digest(language: Language) -> str:
+    """SHA-256 over the words and the next-token distributions (to six decimals) after many fixed prefixes.
+
+    It sees what the language says, not how it is written: a rewrite of its code changes nothing.
+    """
+    size = language.vocab_size
+    tokens = torch.randint(1, size, (size - 1, 12), generator=generator(0, "language digest"))
+    tokens[:, 0] = torch.arange(1, size)
+    digest = hashlib.sha256("\n".join(language.words).encode())
+    for length in (0, 1, 2, 12):
+        prefixes = tokens[:1, :0] if length == 0 else tokens[:, :length]
+        scores = (language.next_log_probs(prefixes).clamp(min=-99.0) * 1e6).round().long()
+        digest.update(scores.numpy().tobytes())
+    return digest.hexdigest()
+
+
+# -- the recipes ----------------------------------------------------------------------------------
+
+
+def _make_language_model(recipe: Recipe, work: Path, progress: bool) -> Made:
+    """A decoder on a synthetic language: on fresh documents for ever, or on ``documents`` of them again and again."""
+    s, seed, name = recipe.settings, recipe.seed, recipe.name
+    source = {k: s[k] for k in ("language", "language_seed", "language_vocab_size") if k in s}
+    language = language_for(source)
+    source["language_digest"] = language_digest(language)
+    config = DecoderConfig(language.vocab_size, s["context"], s["width"], s["layers"], s["heads"], s["hidden"])
+    model = Decoder(config, generator(seed, name, "weights"))
+    pool = None
+    if "documents" in s:
+        pool = language.sample(s["documents"], generator(seed, name, "documents"), max_length=s["context"])
+
+    def draw(chance: torch.Generator) -> Batch:
+        many = 8 * s["batch"]
+        if pool is None:
+            drawn = language.sample(many, chance, max_length=s["context"])
+        else:
+            drawn = pool.select(torch.randint(s["documents"], (many,), generator=chance))
+        return document_batch(_alike(drawn, 8, chance))
+
+    learned = _fit(recipe, source, model, draw, work, progress)
+    fresh = language.sample(s["evaluation_documents"], generator(seed, name, "evaluation"), max_length=s["context"])
+    return Made(model, source, _gap_metrics(model, language, fresh), learned, words=language.words)
+
+
+def _alike(drawn: Documents, parts: int, chance: torch.Generator) -> Documents:
+    """One of ``parts`` groups of documents of like length and about equally many tokens: half the padding, the same expected gradient."""
+    order = drawn.lengths.argsort(stable=True)
+    total = drawn.lengths[order].cumsum(0)
+    part = ((total - 1) * parts).div(total[-1], rounding_mode="floor")
+    chosen = int(torch.randint(parts, (), generator=chance))
+    return drawn.select(order[part == chosen])
+
+
+def _make_python_docs(recipe: Recipe, work: Path, progress: bool) -> Made:
+    """A decoder on the text of the installation, by byte-pair encoding."""
+    s, seed, name = recipe.settings, recipe.seed, recipe.name
+    train = [d.text for d in text.documents("train")]
+    source = {"corpus": str(text.corpus()), "corpus_digest": text.corpus_digest()}
+    tokenizer = ByteBPE.train(train, s["vocab_size"])
+    config = DecoderConfig(tokenizer.vocab_size, s["context"], s["width"], s["layers"], s["heads"], s["hidden"])
+    model = Decoder(config, generator(seed, name, "weights"))
+    # One long row: <eos> document <eos> document ... <eos>. Half of the windows start at a document's start, so that
+    # the model knows what to say to nothing but <eos>; the others anywhere, so that long documents count in full.
+    order = torch.randperm(len(train), generator=generator(seed, name, "order")).tolist()
+    row = [0]
+    starts = []
+    for i in order:
+        starts.append(len(row) - 1)
+        row += tokenizer.encode(train[i]) + [0]
+    stream = torch.tensor(row + row[1 : s["context"] + 1])
+    heads, last = torch.tensor(starts), len(row) - 1
+
+    def draw(chance: torch.Generator) -> Batch:
+        half = s["batch"] // 2
+        at_start = heads[torch.randint(len(heads), (half,), generator=chance)]
+        anywhere = torch.randint(last, (s["batch"] - half,), generator=chance)
+        window = stream[torch.cat([at_start, anywhere])[:, None] + torch.arange(s["context"] + 1)]
+        return Batch(window[:, :-1], window[:, 1:], torch.ones_like(window[:, 1:], dtype=torch.bool))
+
+    learned = _fit(recipe, source, model, draw, work, progress)
+    held_out = [d.text for d in text.documents("held-out")][: s["evaluation_documents"]]
+    return Made(model, source, _text_metrics(model, tokenizer, held_out), learned, tokenizer=tokenizer)
+
+
+def _fit(recipe: Recipe, source: dict, model: Decoder, draw: Callable[[torch.Generator], Batch], work: Path, progress: bool) -> History:
+    """Train with the recipe's settings, resumable under a name that changes with them; leave the weights as they are stored."""
+    s = recipe.settings
+    known = json.dumps([recipe.name, recipe.seed, dict(s), source], sort_keys=True)
+    saved = work / f"{hashlib.sha256(known.encode()).hexdigest()[:12]}.training"
+    chance = generator(recipe.seed, recipe.name, "batches")
+    options = {k: s[k] for k in ("steps", "learning_rate", "weight_decay", "warmup") if k in s}
+    learned = fit(model, draw, generator=chance, checkpoint=saved, checkpoint_every=100, progress=progress, **options)
+    model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
+    model.eval()
+    return learned
+
+
+def _gap_metrics(model: Decoder, language: Language, fresh: Documents) -> dict[str, Any]:
+    """Nats per token of model and language on the same documents, and the paired gap, with 95 % intervals over documents."""
+    ours, floor = token_nll(model, fresh).double().sum(-1), -language.log_prob(fresh)
+    size = fresh.lengths.double()
+    return {
+        "model_nats_per_token": _stored(ratio_of_totals(ours, size)),
+        "language_nats_per_token": _stored(ratio_of_totals(floor, size)),
+        "gap_nats_per_token": _stored(ratio_of_totals(ours - floor, size)),
+        "relative_gap": _stored(ratio_of_totals(ours - floor, floor)),
+    }
+
+
+def _text_metrics(model: Decoder, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
+    """Bits per byte and nats per token of whole documents, ``<eos>`` counted, each token after at least half a context."""
+    context = model.config.context
+    step = context // 2
+    pieces: list[list[int]] = []
+    owners: list[tuple[int, int]] = []  # the document, and how many tokens at the front of the piece are context only
+    for i, ids in enumerate([0, *tokenizer.encode(t), 0] for t in texts):
+        for begin in range(0, max(1, len(ids) - 1 - step), step):
+            pieces.append(ids[begin : begin + context + 1])
+            owners.append((i, 0 if begin == 0 else step))
+    nats, counts = torch.zeros(len(texts), dtype=torch.float64), torch.zeros(len(texts), dtype=torch.float64)
+    for i, (owner, skipped) in zip(*_scored(model, pieces, owners), strict=True):
+        nats[owner] += i[skipped:].sum()
+        counts[owner] += len(i) - skipped
+    size = torch.tensor([len(t.encode()) for t in texts], dtype=torch.float64)
+    return {
+        "bits_per_byte": _stored(ratio_of_totals(nats / math.log(2), size)),
+        "nats_per_token": _stored(ratio_of_totals(nats, counts)),
+        "bytes_per_token": round(float(size.sum() / counts.sum()), 3),
+    }
+
+
+@torch.no_grad()
+def _scored(model: Decoder, pieces: list[list[int]], owners: list[tuple[int, int]]) -> tuple[list[torch.Tensor], list[tuple[int, int]]]:
+    """The surprise at each token of each piece but its first, 32 pieces of like length at a time."""
+    order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]))
+    scored = []
+    for start in range(0, len(order), 32):
+        group = [pieces[i] for i in order[start : start + 32]]
+        tokens = torch.zeros(len(group), max(map(len, group)), dtype=torch.long)
+        for row, ids in enumerate(group):
+            tokens[row, : len(ids)] = torch.tensor(ids)
+        nll = -model(tokens[:, :-1]).log_softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0].double()
+        scored += [row[: len(ids) - 1] for row, ids in zip(nll, group, strict=True)]
+    return scored, [owners[i] for i in order]
+
+
+# -- keeping and comparing ------------------------------------------------------------------------
+
+
+def _compared(recipe: Recipe, old: checkpoints.Checkpoint, metrics: dict[str, Any], about: dict[str, Any]) -> tuple[bool, str]:
+    before, now = (_value(m.get(recipe.metric, math.nan)) for m in (old.metrics, metrics))
+    agrees = abs(now - before) <= recipe.tolerance
+    sentence = f"{recipe.metric} {now:.4g}, shipped {before:.4g}: {'agrees' if agrees else 'does not agree'} within {recipe.tolerance:g}"
+    changed = [k for k in ("language_digest", "corpus_digest", "settings") if old.recipe.get(k) != json.loads(json.dumps(about.get(k)))]
+    return agrees, sentence + (f" (not the same {', '.join(changed)})" if changed else "")
+
+
+def _install(fresh: Path, place: Path) -> None:
+    """Rename a finished folder into place; the old one steps aside until that has worked."""
+    aside = fresh.with_name("replaced")
+    if place.exists():
+        place.rename(aside)
+    try:
+        fresh.rename(place)
+    except BaseException:
+        if aside.exists():
+            aside.rename(place)
+        raise
+
+
+def _thinned(run: History, points: int = 200) -> dict[str, Any]:
+    """A history of at most ``points`` means."""
+    width = math.ceil(run.steps / points)
+    parts = [run.losses[i : i + width] for i in range(0, run.steps, width)]
+    steps = [i * width + len(p) for i, p in enumerate(parts)]
+    return {"step": steps, "loss": [round(sum(p) / len(p), 5) for p in parts], "tokens": run.tokens, "seconds": round(run.seconds, 1)}
+
+
+def _stored(interval: Interval) -> dict[str, float | int]:
+    return {"value": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
+
+
+def _value(metric: Any) -> float:
+    return float(metric["value"] if isinstance(metric, dict) else metric)
+
+
+def _shown(metric: Any) -> str:
+    return str(Interval(**metric)) if isinstance(metric, dict) else f"{metric:.4g}"
+
+
+_SMALL = {"layers": 2, "width": 64, "heads": 2, "hidden": 256, "context": 64, "evaluation_documents": 2000}
+RECIPES: dict[str, Recipe] = {
+    r.name: r
+    for r in (
+        Recipe(
+            "newswire-lm",
+            "a decoder on fresh documents of the synthetic newswire (about 15 minutes on two cores)",
+            _make_language_model,
+            seed=0,
+            settings={"language": "newswire", "layers": 4, "width": 128, "heads": 4, "hidden": 512, "context": 128, "batch": 64,
+                      "steps": 2200, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.1, "evaluation_documents": 4000},
+            metric="relative_gap",
+            tolerance=0.002,
+        ),
+        Recipe(
+            "python-docs-lm",
+            "a decoder on the documentation of the installed Python packages (about 20 minutes on two cores)",
+            _make_python_docs,
+            seed=0,
+            settings={"vocab_size": 1536, "layers": 4, "width": 160, "heads": 5, "hidden": 640, "context": 256, "batch": 16,
+                      "steps": 800, "learning_rate": 2.5e-3, "weight_decay": 0.1, "warmup": 0.1, "evaluation_documents": 600},
+            metric="bits_per_byte",
+            tolerance=0.05,
+        ),
+        Recipe(
+            "even-lm",
+            "a small decoder on few documents of a Markov chain of even entropy",
+            _make_language_model,
+            seed=0,
+            settings={"language": "markov-even", "language_seed": 0, "language_vocab_size": 200, "documents": 4000, "batch": 64,
+                      "steps": 800, "learning_rate": 3e-3, "weight_decay": 0.1, "warmup": 0.1, **_SMALL},
+            metric="relative_gap",
+            tolerance=0.02,
+        ),
+        Recipe(
+            "uneven-lm",
+            "a small decoder on few documents of a Markov chain of uneven entropy",
+            _make_language_model,
+            seed=0,
+            settings={"language": "markov-uneven", "language_seed": 0, "language_vocab_size": 200, "documents": 4000, "batch": 64,
+                      "steps": 800, "learning_rate": 3e-3, "weight_decay": 0.1, "warmup": 0.1, **_SMALL},
+            metric="relative_gap",
+            tolerance=0.02,
+        ),
+    )
+}  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of ``make models``."""
+    parser = argparse.ArgumentParser(prog="python -m nlgnotes.recipes", description="Make the shipped checkpoints again.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
+    parser.add_argument("--all", action="store_true", help="every recipe")
+    parser.add_argument("--list", action="store_true", help="say what there is")
+    parser.add_argument("--force", action="store_true", help="replace a shipped checkpoint that does not agree")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in RECIPES]
+    if unknown:
+        parser.error(f"NAME must be one of {', '.join(RECIPES)}; got {unknown[0]!r}")
+    if options.list or not (options.names or options.all):
+        for recipe in RECIPES.values():
+            state = "shipped" if recipe.name in checkpoints.available() else "not made yet"
+            print(f"{recipe.name:16} {recipe.summary} [{state}]")
+        return 0
+    agreed = True
+    try:
+        for name in RECIPES if options.all else options.names:
+            agreed &= run(name, force=options.force)
+    except KeyboardInterrupt:
+        print("\ninterrupted: the same command goes on where this one stopped", file=sys.stderr)
+        return 130
+    return 0 if agreed else 1
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TQDM_MININTERVAL", "2")
+    sys.exit(main())

@@ -1,0 +1,329 @@
+"""Transforms of a next-token distribution, and the sampler that composes them in the open.
+
+Taught in: book/sampling.ipynb.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nlgnotes.validation import check_count, check_interval, check_positive, check_scores
+
+__all__ = ["MaxEntropy", "MinP", "NoisedTopK", "RandomMask", "RandomTopK", "Sampler", "TargetEntropy", "Temperature",
+           "TemperedTopK", "TopK", "TopP", "Transform"]  # fmt: skip
+
+INF = math.inf
+Scores = Float[Tensor, "*batch vocab"]
+
+
+class Transform:
+    """A map of scores before softmax to such scores, the dropped tokens at -inf; what is at -inf stays there.
+
+    A subclass is a frozen dataclass that validates itself and writes its equation in ``_apply``. The argument is never
+    changed, and may itself be the result where nothing changes.
+    """
+    random = False
+
+    def __call__(self, logits: Scores, generator: torch.Generator | None = None) -> Scores:
+        """Apply to every row; ``generator`` is where a random transform draws from.
+
+        Raises:
+            ValueError: a row holds NaN, +inf or no finite entry, or a random transform is given no generator.
+        """
+        check_scores("logits", logits)
+        if self.random and generator is None:
+            raise ValueError(f"generator must be a torch.Generator, because {type(self).__name__} is random; got None")
+        return self._apply(logits.reshape(-1, logits.shape[-1]), generator).reshape(logits.shape)
+
+    def _apply(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Temperature(Transform):
+    r""":math:`\hat p_i \propto p_i^{1/T}`: below 1 sharpens, above 1 flattens (and raises the entropy).
+
+    >>> Temperature(0.5)(torch.tensor([2.0, 1.0]))
+    tensor([4., 2.])
+    """
+    T: float | int
+
+    def __post_init__(self):
+        check_positive("T", self.T)
+
+    def _apply(self, x, generator):
+        return x if self.T == 1 else x / self.T
+
+
+@dataclass(frozen=True)
+class TopK(Transform):
+    """Keep the ``k`` most likely tokens: exactly k, of equals the smaller ids (Fan et al. 2018, arXiv:1805.04833).
+
+    ``transformers`` keeps *every* token that equals the k-th: the two differ at exact ties only.
+
+    >>> TopK(2)(torch.tensor([0.0, 3.0, 1.0, 1.0]))
+    tensor([-inf, 3., 1., -inf])
+    """
+    k: int
+
+    def __post_init__(self):
+        check_count("k", self.k)
+
+    def _apply(self, x, generator):
+        if self.k >= x.shape[-1]:
+            return x
+        return _first(x, x.topk(self.k + 1).values, torch.full((len(x), 1), self.k, device=x.device))
+
+
+@dataclass(frozen=True)
+class TopP(Transform):
+    r"""Keep the nucleus (Holtzman et al. 2020, arXiv:1904.09751): :math:`\{i: \sum_{j<i} p_j < P\}`, p sorted downwards.
+
+    This is the smallest set of mass at least P = ``p``, and is never empty. Equals sort by id. A sum that rounding
+    leaves within 5e-7 of P counts as P, so that P = .5 keeps one token of (.5, .3, .2); P = 1 changes nothing.
+
+    >>> TopP(0.7)(torch.tensor([0.2, 0.5, 0.3]).log()).exp()
+    tensor([0.0000, 0.5000, 0.3000])
+    """
+    p: float | int
+
+    def __post_init__(self):
+        check_interval("p", self.p, 0, 1, closed="right")
+
+    def _apply(self, x, generator):
+        if self.p == 1:
+            return x
+        top = x.amax(-1, keepdim=True)
+        total = (x - top).exp().sum(-1, keepdim=True).double()
+        need = self.p - 4 * min(torch.finfo(x.dtype).eps, torch.finfo(torch.float32).eps)
+        k = min(256, x.shape[-1])  # a nucleus is mostly small: only the rows where it is not are sorted in full
+        values = x.topk(k).values
+        n = _nucleus(values, top, total, need)
+        out, wide = _first(x, values, n), (n == k).squeeze(-1)
+        if k < x.shape[-1] and bool(wide.any()):
+            values = _descending(x[wide])
+            out[wide] = _first(x[wide], values, _nucleus(values, top[wide], total[wide], need))
+        return out
+
+
+def _nucleus(values: Tensor, top: Tensor, total: Tensor, need: float) -> Tensor:
+    """How many tokens have less than ``need`` of the mass before them."""
+    mass = (values - top).exp().cumsum(-1, dtype=torch.float64)
+    return 1 + (mass[:, :-1] < need * total).sum(-1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class MinP(Transform):
+    r"""Keep :math:`\{i: p_i \ge P \max_j p_j\}`, P = ``p`` (Nguyen et al. 2024, arXiv:2407.01082): 0 keeps all, 1 the top.
+
+    >>> MinP(0.4)(torch.tensor([0.6, 0.3, 0.1]).log()).exp()
+    tensor([0.6000, 0.3000, 0.0000])
+    """
+    p: float | int
+
+    def __post_init__(self):
+        check_interval("p", self.p, 0, 1)
+
+    def _apply(self, x, generator):
+        if self.p == 0:
+            return x
+        return torch.where(x < x.amax(-1, keepdim=True) + math.log(self.p), -INF, x)
+
+
+@dataclass(frozen=True)
+class MaxEntropy(Transform):
+    """Lower the temperature of the rows whose entropy exceeds ``E`` nats until it is E; leave the others as they are.
+
+    Nadeem et al. 2020 (arXiv:2009.07243); their code starts only at 1.3 E, this is the definition. If m tokens share
+    the maximum, no temperature goes below log m: such a row stops at the limit, uniform over the m.
+    """
+    E: float | int
+    raises = False
+
+    def __post_init__(self):
+        check_positive("E", self.E)
+
+    def _apply(self, x, generator):
+        return _retemper(x, self.E, self.raises)
+
+
+@dataclass(frozen=True)
+class TargetEntropy(MaxEntropy):
+    """Give every row the entropy ``E`` nats by its own temperature, upwards too: breaks entropy reduction.
+
+    Nadeem et al. 2020. A row of n possible tokens, m of them most likely, can only have between log m and log n nats:
+    beyond, it stops at the nearer limit, uniform over the m or over the n.
+    """
+    raises = True
+
+
+@dataclass(frozen=True)
+class RandomMask(Transform):
+    """Drop every token with probability ``rate``, but the most likely only if ``keep_top`` is false.
+
+    Nadeem et al. 2020. Should every token of a row fall, one possible token stays, each equally likely.
+    """
+    rate: float | int
+    keep_top: bool = True
+    random = True
+
+    def __post_init__(self):
+        check_interval("rate", self.rate, 0, 1)
+
+    def _apply(self, x, generator):
+        u = torch.rand(x.shape, generator=generator, device=x.device).masked_fill_(x == -INF, -1)
+        if self.keep_top:
+            u.scatter_(-1, x.argmax(-1, keepdim=True), 1)
+        return x.masked_fill((u < self.rate) & (u < u.amax(-1, keepdim=True)), -INF)
+
+
+@dataclass(frozen=True)
+class NoisedTopK(Transform):
+    r""":math:`\hat p = (1 - W) p_{\text{top-}k} + W z`, z uniform on the simplex and sorted downwards, W = ``weight``.
+
+    Nadeem et al. 2020. Sorted noise keeps the order and breaks the slopes; on a peaked row it raises the entropy as well.
+    """
+    k: int
+    weight: float | int
+    random = True
+
+    def __post_init__(self):
+        check_count("k", self.k)
+        check_interval("weight", self.weight, 0, 1)
+
+    def _apply(self, x, generator):
+        values, ids = TopK(self.k)._apply(x, None).topk(min(self.k, x.shape[-1]))
+        z = torch.empty_like(values).exponential_(generator=generator).masked_fill(values == -INF, 0)
+        z = z.sort(descending=True).values
+        mixed = (1 - self.weight) * values.softmax(-1) + self.weight * z / z.sum(-1, keepdim=True)
+        return torch.full_like(x, -INF).scatter_(-1, ids, mixed.log())
+
+
+@dataclass(frozen=True)
+class TemperedTopK(Transform):
+    """Top-k, then the temperature T; the other order gives the same, since T moves no token past another."""
+    k: int
+    T: float | int
+
+    def __post_init__(self):
+        TopK(self.k), Temperature(self.T)
+
+    def _apply(self, x, generator):
+        return TopK(self.k)._apply(x, generator) / self.T
+
+
+@dataclass(frozen=True)
+class RandomTopK(Transform):
+    """Top-k whose k is drawn for every row from 1 to ``max_k``, each equally likely (Nadeem et al. 2020)."""
+    max_k: int
+    random = True
+
+    def __post_init__(self):
+        check_count("max_k", self.max_k)
+
+    def _apply(self, x, generator):
+        k = torch.randint(1, self.max_k + 1, (len(x), 1), generator=generator, device=x.device)
+        return _first(x, x.topk(min(self.max_k + 1, x.shape[-1])).values, k.clamp(max=x.shape[-1]))
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Transforms applied from left to right, then a draw: ``Sampler((Temperature(0.7), TopP(0.9)))``.
+
+    The order is part of the sampler. ``Sampler()`` samples the model itself.
+    """
+    transforms: tuple[Transform, ...] = ()
+
+    def __post_init__(self):
+        if not isinstance(self.transforms, tuple) or not all(isinstance(t, Transform) for t in self.transforms):
+            raise ValueError(f"transforms must be a tuple of transforms; got {self.transforms!r}")
+
+    @classmethod
+    def greedy(cls) -> "Sampler":
+        """Always take the most likely token, of equals the smallest id."""
+        return cls((TopK(1),))
+
+    def transform(self, logits: Scores, generator: torch.Generator | None = None) -> Scores:
+        """The scores after every transform; raises as :meth:`Transform.__call__` does."""
+        check_scores("logits", logits)
+        for transform in self.transforms:
+            logits = transform(logits, generator)
+        return logits
+
+    def sample(self, logits: Scores, generator: torch.Generator) -> Int[Tensor, "*batch"]:
+        """One token of every row: the first whose cumulative probability exceeds a uniform draw.
+
+        Raises:
+            ValueError: as in :meth:`Transform.__call__`.
+        """
+        x = self.transform(logits, generator)
+        mass = (x - x.amax(-1, keepdim=True)).exp().cumsum(-1, dtype=torch.float64)
+        u = torch.rand((*x.shape[:-1], 1), generator=generator, dtype=torch.float64, device=x.device) * mass[..., -1:]
+        # A token of probability zero does not move the sum, so it is never the first above u.
+        return torch.searchsorted(mass, u, right=True).squeeze(-1)
+
+
+def _first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
+    """Keep the first n of every row as sorted downwards, of equals the smaller ids first.
+
+    ``values`` holds the row's largest, downwards: n + 1 of them at least, or all.
+    """
+    after = values.gather(-1, n.clamp(max=values.shape[-1] - 1))
+    last = values.gather(-1, n - 1)
+    out = torch.where(x < last, -INF, x)
+    ties = ((after == last) & (n < values.shape[-1]) & (last > -INF)).squeeze(-1)
+    if bool(ties.any()):  # rare: the token after the last one kept is its equal
+        equal = x[ties] == last[ties]
+        room = n[ties] - (values[ties] > last[ties]).sum(-1, keepdim=True)
+        out[ties] = out[ties].masked_fill(equal & (equal.cumsum(-1) > room), -INF)
+    return out
+
+
+def _descending(x: Tensor) -> Tensor:
+    """Every row's values downwards; without their ids NumPy sorts several times faster than torch."""
+    plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
+    return torch.from_numpy(np.sort(x.detach().numpy(), -1)).flip(-1) if plain else x.sort(-1, descending=True).values
+
+
+def _retemper(x: Tensor, E: float, raise_too: bool) -> Tensor:
+    """Find b = 1/T with H(b) = E by Newton's method in log b inside a shrinking bracket, in float64."""
+    possible = x > -INF
+    z = (x.double() - x.double().amax(-1, keepdim=True)).masked_fill(~possible, 0)
+    high, low = possible.sum(-1).double().log(), ((z == 0) & possible).sum(-1).double().log()
+    b = torch.ones_like(high)
+    todo = _entropy(z, possible, b)[0] > E if not raise_too else torch.ones_like(b, dtype=torch.bool)
+    to_top, to_flat = todo & (E <= low), todo & (E >= high) & (E > low)
+    rows = (todo & ~to_top & ~to_flat).nonzero().squeeze(-1)
+    if len(rows):
+        b[rows] = _solve(z[rows], possible[rows], E)
+    b[to_flat] = 0
+    dropped = ~possible | (to_top[:, None] & (z < 0))
+    return torch.where(todo[:, None], (b[:, None] * z).to(x.dtype).masked_fill(dropped, -INF), x)
+
+
+def _solve(z: Tensor, possible: Tensor, E: float) -> Tensor:
+    gap = z.masked_fill(z == 0, -INF).amax(-1).neg()  # to the second-largest score: beyond 750 / gap only the maximum is left
+    lo, hi = (1e-9 / z.amin(-1).neg()).log(), (750 / gap).log()
+    u = torch.zeros_like(lo).clamp(lo, hi)
+    for step in range(200):
+        H, slope = _entropy(z, possible, u.exp())
+        lo, hi = torch.where(H > E, u, lo), torch.where(H > E, hi, u)
+        if bool(((H - E).abs() < 1e-9).logical_or(hi - lo < 1e-14).all()):
+            break
+        newton = u - (H - E) / slope
+        inside = (newton > lo) & (newton < hi)
+        u = torch.where((H - E).abs() < 1e-9, u, torch.where(inside & (step % 4 != 3), newton, (lo + hi) / 2))
+    return u.exp()
+
+
+def _entropy(z: Tensor, possible: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Entropy of softmax(b z) over the possible tokens, and its derivative with respect to log b."""
+    w = (b[:, None] * z).exp() * possible
+    total = w.sum(-1)
+    mean = (w * z).sum(-1) / total
+    variance = (w * z * z).sum(-1) / total - mean**2
+    return total.log() - b * mean, -(b**2) * variance

@@ -1,0 +1,113 @@
+"""The house itself: imports only go downstairs, every public function says what it does, chance is an argument."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "nlgnotes"
+FLOORS = {
+    "cellar": {"randomness", "estimate", "validation"},
+    "words": {"languages", "text", "tokenizer", "tasks"},
+    "networks": {"attention", "moe", "transformer"},
+    "equations": {"sampling", "properties", "gumbel", "policy_gradient", "preferences", "degeneration", "metrics",
+                  "calibration"},
+    "machinery": {"checkpoints", "generation", "training"},
+    "procedures": {"exposure_bias", "gan", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
+    "garden": {"plotting", "widgets", "claims"},
+    "attic": {"recipes"},
+}
+FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+LOWER = {
+    "cellar": set(), "words": {"cellar"}, "networks": {"cellar"}, "equations": {"cellar"}, "garden": {"cellar"},
+    "machinery": {"cellar", "words", "networks", "equations"},
+    "procedures": {"cellar", "words", "networks", "equations", "machinery"},
+    "attic": set(FLOORS) - {"attic"},
+}  # fmt: skip
+# Along the arrows of one floor.
+ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate")}
+FILES = sorted(PACKAGE.rglob("*.py"))
+NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
+# Draws from torch's global generator, or seeds it.
+GLOBAL_CHANCE = {"manual_seed", "gumbel_softmax", "rand_like", "randn_like", "randint_like", "seed"}
+TAKES_GENERATOR = {"rand", "randn", "randint", "randperm", "multinomial", "bernoulli", "exponential_", "normal_", "uniform_", "bernoulli_",
+                   "trunc_normal_", "xavier_uniform_", "kaiming_uniform_"}  # fmt: skip
+
+
+def room(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """The rooms that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            modules = [node.module] if node.module != "nlgnotes" else [f"nlgnotes.{alias.name}" for alias in node.names]
+        yield from (m.split(".")[1] for m in modules if m.startswith("nlgnotes."))
+
+
+def public(tree):
+    """Every public class, function and method of a module, with its name."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            yield node.name, node
+            for method in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(method, ast.FunctionDef) and method.name[0] != "_":
+                    yield f"{node.name}.{method.name}", method
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_imports_only_go_downstairs(path):
+    here = room(path)
+    if here == "__init__":
+        assert not list(imported(path))
+        return
+    assert here in FLOOR_OF, f"{here} stands on no floor"
+    for other in set(imported(path)) - {here}:
+        assert FLOOR_OF[other] in LOWER[FLOOR_OF[here]] or (other, here) in ARROWS, f"{here} must not import {other}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_everything_public_is_documented(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "the module says nothing"
+    assert not [name for name, node in public(tree) if not ast.get_docstring(node)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_the_first_door_is_listed_and_the_hall_is_empty(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path.name == "__init__.py":
+        logic = [n for n in tree.body if not isinstance(n, ast.Expr | ast.ImportFrom | ast.Assign)]
+        assert not logic, "__init__ re-exports only"
+        return
+    listed = [n for n in tree.body if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "__all__"]
+    names = ast.literal_eval(listed[0].value) if listed else None
+    assert names is not None or path.name.startswith("_"), "no __all__"
+    defined = {n.name for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+    assert {name for name in defined if name[0] != "_"} - {"main"} <= set(names), "a public name is missing from __all__"
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_chance_is_an_argument(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        name, owner = node.func.attr, ast.unparse(node.func.value)
+        where = f"line {node.lineno}: {owner}.{name}"
+        if name == "manual_seed":
+            assert owner not in ("torch", "torch.cuda"), where
+        elif owner in ("torch", "F", "nn.functional", "np.random", "random"):
+            assert name not in GLOBAL_CHANCE and owner not in ("np.random", "random"), where
+        if name in TAKES_GENERATOR and not isinstance(node.func.value, ast.Constant):
+            assert any(k.arg in ("generator", None) for k in node.keywords), where
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_a_room_holds_one_idea(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 340
+    assert path.stem not in ("utils", "common", "core", "helpers")

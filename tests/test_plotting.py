@@ -1,0 +1,113 @@
+"""The artists hold the data, the axes come back, and colour is never the only sign."""
+
+import re
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from nlgnotes import plotting  # noqa: E402
+from nlgnotes.estimate import Interval  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def ax():
+    return plt.subplots()[1]
+
+
+def luminance(colour):
+    rgb = np.array(matplotlib.colors.to_rgb(colour))
+    return float(np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722])
+
+
+def test_style_is_opaque_white_with_the_palette():
+    with matplotlib.rc_context():
+        plotting.style()
+        assert matplotlib.rcParams["savefig.facecolor"] == matplotlib.rcParams["figure.facecolor"] == "white"
+        assert matplotlib.rcParams["axes.labelsize"] == 12
+        assert matplotlib.rcParams["axes.prop_cycle"].by_key()["color"] == list(plotting.PALETTE)
+    assert len(set(plotting.PALETTE)) == len(plotting.PALETTE) < len(plotting.MARKERS)
+
+
+def test_loss_curve_draws_losses_and_floor(ax):
+    assert plotting.loss_curve([1, 2, 3], [5.0, 4.0, 3.5], Interval(3.0, 2.9, 3.1, 10), ax=ax) is ax
+    curve, floor = ax.lines
+    assert curve.get_xydata().tolist() == [[1, 5.0], [2, 4.0], [3, 3.5]] and set(floor.get_ydata()) == {3.0}
+    box = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (box.y0, box.y1) == pytest.approx((2.9, 3.1))
+    with pytest.raises(ValueError, match="of one length"):
+        plotting.loss_curve([1], [1.0, 2.0])
+
+
+def test_attention_heatmap_labels_the_last_queries(ax):
+    weights = np.array([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
+    assert plotting.attention_heatmap(weights, ["a", "b", "c"], ax=ax) is ax
+    assert np.array_equal(ax.images[0].get_array(), weights) and ax.images[0].get_clim() == (0, 1)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "c"]
+    with pytest.raises(ValueError, match="one token per key"):
+        plotting.attention_heatmap(weights, ["a"])
+
+
+def test_frontier_gives_each_sampler_its_own_marker(ax):
+    plotting.frontier({"top-k": ([0.1, 0.2], [-2.0, -3.0], [-2.1, -3.2], [-1.9, -2.9]), "top-p": ([0.3], [-1.0])}, ax=ax)
+    first, second = ax.containers
+    assert first.lines[0].get_xydata().tolist() == [[0.1, -2.0], [0.2, -3.0]]
+    ends = [segment[:, 1].tolist() for segment in first.lines[2][0].get_segments()]
+    assert np.allclose(ends, [[-2.1, -1.9], [-3.2, -2.9]])
+    assert first.lines[0].get_marker() != second.lines[0].get_marker()
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["top-k", "top-p"]
+    with pytest.raises(ValueError, match="for bad"):
+        plotting.frontier({"bad": ([1.0], [1.0, 2.0])})
+
+
+def test_bars_mark_the_dropped(ax):
+    plotting.next_token_bars(["a", "b"], [0.6, 0.4], [1.0, 0.0], ax=ax)
+    assert [p.get_height() for p in ax.patches] == [1.0, 0.0, 0.6, 0.4]
+    assert ax.lines[0].get_xdata().tolist() == [1]
+    with pytest.raises(ValueError, match="one number per token"):
+        plotting.next_token_bars(["a"], [0.6, 0.4], [1.0, 0.0])
+
+
+def test_property_matrix_has_words(ax):
+    plotting.property_matrix([[1.0, 0.99999], [0.25, 1.0]], ["x", "y"], ["entropy", "order"], ax=ax)
+    words = [t.get_text() for t in ax.texts]
+    assert words == ["✓ holds", "✗ broken\n(held 99.9 %)", "✗ broken\n(held 25 %)", "✓ holds"]
+    with pytest.raises(ValueError, match="must lie in"):
+        plotting.property_matrix([[1.5]], ["x"], ["y"])
+
+
+def test_surprisal_html_has_numbers_underlines_and_contrast():
+    page = plotting.surprisal_html(["<a>", "b"], [0.0, 20.0])
+    assert "&lt;a&gt;" in page and "<a>" not in page and ">0.0<" in page and ">20.0<" in page
+    assert re.findall(r"border-bottom:(\d)px", page) == ["1", "5"]
+    for tint in re.findall(r"background:(#\w{6});color:#000", page):
+        assert (luminance(tint) + 0.05) / 0.05 > 7
+    assert len(re.findall(r"background:", page)) == 2
+
+
+def test_surprisal_figure_says_the_same(ax):
+    assert plotting.surprisal_figure(["a", "$", "c"], [1.0, 2.0, 3.0], columns=2, ax=ax) is ax
+    assert [t.get_text() for t in ax.texts] == ["a\n1.0", "\\$\n2.0", "c\n3.0"]
+    assert [t.get_position() for t in ax.texts] == [(0, 0), (1, 0), (0, -1)]
+    ax.figure.canvas.draw()
+    for draw in (plotting.surprisal_figure, plotting.surprisal_html):
+        with pytest.raises(ValueError, match="negative or NaN"):
+            draw(["a"], [-1.0])
+
+
+def test_a_new_figure_when_none_is_given():
+    axes = [plotting.loss_curve([1], [1.0]), plotting.frontier({"a": ([1.0], [1.0])}),
+            plotting.next_token_bars(["a"], [1.0], [1.0]),
+            plotting.attention_heatmap([[1.0]], ["a"]), plotting.property_matrix([[1.0]], ["a"], ["b"]),
+            plotting.surprisal_figure(["a"], [1.0])]  # fmt: skip
+    assert len({a.figure.number for a in axes}) == len(axes)

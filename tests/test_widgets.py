@@ -1,0 +1,171 @@
+"""Explorers: whole without a kernel, small, and clear about what is wrong."""
+
+import io
+
+import ipywidgets
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ipywidgets.embed import embed_data
+from nlgnotes.widgets import FRAME_BYTES, MOST_FRAMES, explorer
+from PIL import Image
+
+matplotlib.use("agg")
+
+
+def bars(height, count=3):
+    figure, ax = plt.subplots(figsize=(3, 2))
+    ax.bar(range(count), [height] * count)
+    ax.set_ylim(0, 10)
+    return figure
+
+
+def text(**values):
+    return "<b>" + " ".join(f"{name}={value}" for name, value in values.items()) + "</b>"
+
+
+def embedded(box) -> dict[str, dict]:
+    """The widgets' state as a page without a kernel holds it."""
+    return embed_data(views=[box])["manager_state"]["state"]
+
+
+def models(state: dict, name: str) -> dict[str, dict]:
+    return {key: each["state"] for key, each in state.items() if each["model_name"] == name}
+
+
+def test_one_parameter_is_one_stack_with_one_link_in_the_page_state():
+    state = embedded(explorer(bars, {"height": [1, 2, 3]}, alt=lambda height: f"bars of {height}", start=2))
+    (stack,) = models(state, "StackModel").values()
+    (slider,) = models(state, "SelectionSliderModel").values()
+    (link,) = models(state, "LinkModel").values()
+    assert [link["source"][1], link["target"][1]] == ["index", "selected_index"]
+    assert len(stack["children"]) == 3 and stack["selected_index"] == slider["index"] == 1
+    assert list(slider["_options_labels"]) == ["1", "2", "3"] and slider["description"] == "height"
+    pictures = [state[child.removeprefix("IPY_MODEL_")] for child in stack["children"]]
+    assert [each["state"]["tooltip"] for each in pictures] == ["bars of 1", "bars of 2", "bars of 3"]
+    assert all(each["buffers"] for each in pictures)
+
+
+def test_two_parameters_nest_their_stacks_and_every_inner_stack_has_its_link():
+    box = explorer(bars, {"height": [1, 2], "count": [3, 4, 5]}, alt="bars", start=(2, 5))
+    state = embedded(box)
+    targets = [link["target"][0].removeprefix("IPY_MODEL_") for link in models(state, "LinkModel").values()]
+    assert sorted(targets) == sorted(models(state, "StackModel"))
+    outer = box.children[1]
+    assert outer.selected_index == 1 and [inner.selected_index for inner in outer.children] == [2, 2]
+
+
+def test_frames_stand_in_the_order_of_the_stops():
+    outer = explorer(text, {"a": ["x", "y"], "b": [1, 2]}, alt="text").children[1]
+    assert [frame.value for inner in outer.children for frame in inner.children] == [
+        "<b>a=x b=1</b>", "<b>a=x b=2</b>", "<b>a=y b=1</b>", "<b>a=y b=2</b>",
+    ]  # fmt: skip
+
+
+def test_play_is_linked_to_the_first_control():
+    state = embedded(explorer(text, {"a": [1, 2, 3]}, alt="text", play=True))
+    ((key, player),) = models(state, "PlayModel").items()
+    assert (player.get("min", 0), player["max"]) == (0, 2)  # the page state leaves defaults out
+    assert [f"IPY_MODEL_{key}", "value"] in [link["source"] for link in models(state, "LinkModel").values()]
+
+
+@pytest.mark.parametrize(
+    "control, kind",
+    [("slider", ipywidgets.SelectionSlider), ("dropdown", ipywidgets.Dropdown), ("buttons", ipywidgets.ToggleButtons)],
+)
+def test_labels_and_controls(control, kind):
+    box = explorer(text, {"a": {"low": 0.1, "high": 2.0}}, alt="text", control=control, labels={"a": "method"}, start="high")
+    (made,) = box.children[0].children
+    assert isinstance(made, kind) and made.description == "method" and made.index == 1
+    assert [frame.value for frame in box.children[1].children] == ["<b>a=0.1</b>", "<b>a=2.0</b>"]
+    (named,) = explorer(text, {"a": [0.1, 2.0]}, alt="text", labels={"a": ["low", "high"]}).children[0].children
+    assert [label for label, _ in named.options] == ["low", "high"]
+
+
+def test_frames_are_palette_pngs_small_and_every_figure_is_closed():
+    before = plt.get_fignums()
+    box = explorer(bars, {"height": [1, 2, 9]}, alt="bars", width=480)
+    assert plt.get_fignums() == before
+    for frame in box.children[1].children:
+        image = Image.open(io.BytesIO(frame.value))
+        assert image.mode == "P" and image.format == "PNG" and len(frame.value) <= FRAME_BYTES
+        assert frame.layout.width == "480px" and frame.layout.max_width == "100%"
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_all_frames_stand_in_the_first_ones_axes():
+    """The left edge of the axes is the same column of dark pixels in every frame."""
+    frames = explorer(bars, {"height": [1, 5, 9]}, alt="bars").children[1].children
+    edges = set()
+    for frame in frames:
+        grey = np.asarray(Image.open(io.BytesIO(frame.value)).convert("L"))
+        edges.add(int(((grey < 90).mean(0) > 0.5).argmax()))
+    assert len(edges) == 1
+
+
+@settings(max_examples=3, deadline=None, database=None)
+@given(dots=st.integers(10, 400), seed=st.integers(0, 2**31))
+def test_law_no_frame_is_larger_than_the_limit(dots, seed):
+    places = np.random.default_rng(seed).normal(size=(2, dots))
+
+    def scatter(shift):
+        figure, ax = plt.subplots(figsize=(5, 3))
+        ax.scatter(*(places + shift), c=places[0])
+        return ax
+
+    box = explorer(scatter, {"shift": [0, 1]}, alt="dots")
+    assert all(len(frame.value) <= FRAME_BYTES for frame in box.children[1].children)
+
+
+def test_what_cannot_be_small_is_a_clear_error():
+    noise = np.random.default_rng(0).random((900, 900, 3))
+
+    def snow(k):
+        figure = plt.figure(figsize=(9, 9))
+        figure.figimage(noise)
+        return figure
+
+    with pytest.raises(ValueError, match=r"a frame must take at most 15000 bytes; got \d+ at k = 1"):
+        explorer(snow, {"k": [1, 2]}, alt="snow")
+    assert plt.get_fignums() == []
+
+
+def test_a_failing_draw_names_its_stop():
+    def draw(T, k):
+        return f"{1 / (T - 0.5)} {k}"
+
+    with pytest.raises(RuntimeError, match=r"draw failed at T = 0.5, k = 1: ZeroDivisionError"):
+        explorer(draw, {"T": [0.25, 0.5], "k": [1, 2]}, alt="text")
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"stops": {}}, "stops must name one or two parameters"),
+        ({"stops": {"a": [1, 2], "b": [1, 2], "c": [1, 2]}}, "stops must name one or two parameters"),
+        ({"stops": {"a": [1]}}, "at least two values"),
+        ({"stops": {"a": [1, 1]}}, "different labels"),
+        ({"stops": {"a": range(MOST_FRAMES + 1)}}, "at most 60 frames; got 61"),
+        ({"stops": {"a": range(8), "b": range(8)}}, "at most 60 frames; got 64"),
+        ({"control": "knob"}, "control must be one of slider, dropdown, buttons; got 'knob'"),
+        ({"start": 9}, "start must be a stop of a, one of 1, 2; got 9"),
+        ({"start": {"b": 1}}, "start must give one stop for each of a"),
+        ({"labels": {"b": "x"}}, "labels must name parameters of stops, a; got b"),
+        ({"labels": {"a": ["x"]}}, r"labels\['a'\] must hold one label per stop, 2; got 1"),
+        ({"alt": " "}, "alt must give a text that is not empty at a = 1"),
+        ({"width": 0}, "width must be an integer of at least 1; got 0"),
+        ({"draw": lambda a: 3}, "draw must return a Figure, an Axes or a str; got int at a = 1"),
+    ],
+)
+def test_errors_speak(change, said):
+    with pytest.raises(ValueError, match=said):
+        explorer(**{"draw": text, "stops": {"a": [1, 2]}, "alt": "text"} | change)
+
+
+def test_progress_goes_to_the_terminal_and_not_into_the_cell(capsys):
+    explorer(text, {"a": [1, 2]}, alt="text")
+    out, err = capsys.readouterr()
+    assert out == err == ""
