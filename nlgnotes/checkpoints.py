@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,9 +16,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 
+from nlgnotes.files import replace_folder
 from nlgnotes.transformer import Decoder, DecoderConfig
 
-__all__ = ["FOLDER", "Checkpoint", "available", "load", "save", "write_whole"]
+__all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
 
 FORMAT = 1
 FOLDER = Path(__file__).parent / "checkpoints"  # the shipped ones
@@ -118,7 +118,7 @@ def save(
         if tokenizer is not None:
             tokenizer.save(draft / "tokenizer.json")
         draft.chmod(0o755)
-        _swap(draft, place)
+        replace_folder(draft, place)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return place
@@ -169,42 +169,9 @@ def load(name: str | Path) -> Checkpoint:
     return Checkpoint(model.eval(), words, tokenizer, described["recipe"], described["metrics"], described["sha256"])
 
 
-def write_whole(path: str | Path, data: bytes) -> None:
-    """Write a file so that its name holds the old bytes or the new, never a part: write, flush, rename."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-
-
 def _place(name: str | Path) -> Path:
     bare = isinstance(name, str) and Path(name).name == name and name not in ("", ".", "..")
     return FOLDER / name if bare else Path(name)
-
-
-def _swap(draft: Path, place: Path) -> None:
-    """Rename the new folder into place; an old one steps aside first and comes back if that fails."""
-    if not place.exists():
-        draft.rename(place)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.old.", suffix=".partial", dir=place.parent))
-    place.rename(aside / "old")
-    try:
-        draft.rename(place)
-    except BaseException:
-        (aside / "old").rename(place)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _read(file: Path) -> bytes:

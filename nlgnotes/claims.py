@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nlgnotes.estimate import Interval, binomial_interval
+from nlgnotes.files import write_whole
 from nlgnotes.validation import check_count
 
 __all__ = ["Claim", "Ledger", "Table", "gather"]
@@ -117,18 +118,10 @@ class Ledger:
             value = ours.value if ours else claim.ours if isinstance(claim.ours, float) else None
             row |= {"value": value, "low": ours and ours.low, "high": ours and ours.high, "n": ours and ours.n}
             rows.append(row)
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.lecture}-{self.seed}.json"
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        path = Path(folder) / f"{self.lecture}-{self.seed}.json"
         # JSON has no NaN: a number that is not finite is written as its name.
         run = {"lecture": self.lecture, "seed": self.seed, "rows": _finite(rows)}
-        text = json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False)
-        try:
-            partial.write_text(text + "\n", encoding="utf-8")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(path, json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         return path
 
 

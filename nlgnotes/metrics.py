@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nlgnotes.validation import check_count
 
-__all__ = ["Texts", "bleu", "bleu_counts", "corpus_bleu", "distinct_n", "ngram_entropy", "self_bleu", "self_bleu_per_document",
+__all__ = ["Texts", "bleu", "bleu_counts", "corpus_bleu", "distinct_n", "distinct_n_per_document", "ngram_entropy", "self_bleu", "self_bleu_per_document",
            "seq_rep_n", "seq_rep_n_per_document"]  # fmt: skip
 
 Tokens = Int[Tensor, "documents time"]
@@ -42,6 +42,20 @@ def distinct_n(tokens: Tokens, lengths: Lengths, n: int = 2) -> float:
     _, grams = _ngrams(tokens, lengths, n)[-1]
     _check_some(grams, n)
     return len(np.unique(grams)) / len(grams)
+
+
+def distinct_n_per_document(tokens: Tokens, lengths: Lengths, n: int = 2) -> Float[Tensor, "documents"]:
+    """For each text the mean, over its n-grams, of 1 / how often the corpus has that n-gram; 0 for a text of fewer than n tokens.
+
+    Weighted by the number of n-grams of each text, the mean over the texts is :func:`distinct_n`: an n-gram that occurs
+    c times counts c times 1/c. So, for texts of one length, distinct-n is a mean over texts and can be bootstrapped like one.
+
+    >>> distinct_n_per_document(torch.tensor([[1, 2], [1, 2], [3, 4]]), torch.tensor([2, 2, 2]), n=2)
+    tensor([0.5000, 0.5000, 1.0000], dtype=torch.float64)
+    """
+    documents, grams = _ngrams(tokens, lengths, n)[-1]
+    share = np.bincount(documents, 1 / np.bincount(grams)[grams], minlength=len(lengths))
+    return torch.from_numpy(share / np.maximum(np.bincount(documents, minlength=len(lengths)), 1))
 
 
 def ngram_entropy(tokens: Tokens, lengths: Lengths, n: int = 1) -> float:

@@ -10,8 +10,8 @@ import numpy as np
 from nlgnotes.estimate import Interval
 
 __all__ = [
-    "BLACK", "BLUE", "GREEN", "MARKERS", "ORANGE", "PALETTE", "PURPLE", "RED", "SKY", "YELLOW", "attention_heatmap", "frontier",
-    "loss_curve", "next_token_bars", "property_matrix", "style", "surprisal_figure", "surprisal_html",
+    "BLACK", "BLUE", "GREEN", "MARKERS", "ORANGE", "PALETTE", "PURPLE", "RED", "SKY", "YELLOW", "attention_heatmap", "forest",
+    "frontier", "lines", "log_rank", "loss_curve", "next_token_bars", "property_matrix", "style", "surprisal_figure", "surprisal_html",
 ]  # fmt: skip
 
 # Okabe and Ito (2008): told apart with any of the common colour deficiencies.
@@ -165,6 +165,93 @@ def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=N
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(length=0)
+    return ax
+
+
+def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-4, ax=None):
+    """Probability against rank, both on log scales, before (grey line) and after (blue dots) a transform, with a light per property.
+
+    Args:
+        before: probabilities, sorted downwards.
+        after: of the same tokens in the same order; a dropped one (0) is a cross on the ``floor``.
+        lights: a property's name -> whether it held: a tick on blue, or a cross on orange.
+        floor: the lowest probability shown.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: the lengths differ, or ``before`` is not sorted.
+    """
+    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    if before.ndim != 1 or before.shape != after.shape or (np.diff(before) > 0).any():
+        raise ValueError(f"before and after must be one-dimensional, of one length, before sorted; got {before.shape} and {after.shape}")
+    ax = _axes(ax)
+    rank, kept = np.arange(1, len(before) + 1), after > 0
+    ax.plot(rank, before, color="#777777", label="before")
+    ax.plot(rank[kept], after[kept], color=BLUE, marker="o", markersize=4, linestyle="none", label="after")
+    ax.plot(rank[~kept], np.full((~kept).sum(), floor), color=RED, marker="x", markersize=4, linestyle="none", label="dropped", clip_on=False)
+    ax.set(xscale="log", yscale="log", xlim=(0.9, len(before) * 1.1), ylim=(floor, 1.3), xlabel="rank of the token", ylabel="probability")
+    for i, (name, held) in enumerate(lights.items()):
+        box = {"facecolor": "#CDE6F5" if held else "#FBDDB5", "edgecolor": "none", "pad": 4}
+        place = ((i + 0.5) / len(lights), 1.08)
+        ax.text(*place, f"{'✓' if held else '✗'} {name}", transform=ax.transAxes, ha="center", va="bottom", bbox=box, color=BLACK)
+    ax.legend(loc="upper right")
+    return ax
+
+
+def forest(rows: Sequence[str], groups: Mapping[str, Sequence[Interval]], *, band: float | None = None, xlabel: str = "", ax=None):
+    """Intervals side by side, one line of the picture per row and one marker per group, around zero.
+
+    Args:
+        rows: names, from the top downwards.
+        groups: a group's name -> one interval per row.
+        band: a margin, shaded from -band to +band.
+        xlabel: what is measured, with its unit.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: a group does not hold one interval per row.
+    """
+    for name, intervals in groups.items():
+        if len(intervals) != len(rows):
+            raise ValueError(f"groups must hold one interval per row ({len(rows)}); got {len(intervals)} for {name}")
+    ax = _axes(ax)
+    if band is not None:
+        ax.axvspan(-band, band, color=BLACK, alpha=0.1, linewidth=0, label="margin")
+    ax.axvline(0, color=BLACK, linewidth=1)
+    for g, (name, intervals) in enumerate(groups.items()):
+        place = np.arange(len(rows)) + (g - (len(groups) - 1) / 2) * 0.3
+        value = np.array([i.value for i in intervals])
+        error = np.abs(np.array([[i.value - i.low, i.high - i.value] for i in intervals]).T)
+        ax.errorbar(value, place, xerr=error, linestyle="none", marker=MARKERS[g], color=PALETTE[g], capsize=2, markersize=6, label=name)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel)
+    ax.legend()
+    return ax
+
+
+def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
+    """Several curves over one axis, each with its own colour, dash and marker, its name at its right end.
+
+    Args:
+        curves: name -> (x, y), or (x, y, low, high) with a band.
+        xlabel, ylabel: of the axes, with units.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: a curve is not made of equally long sequences.
+    """
+    ax = _axes(ax)
+    for i, (name, curve) in enumerate(curves.items()):
+        columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
+        if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
+            raise ValueError(f"curves must hold (x, y[, low, high]) of one length; got {[c.shape for c in columns]} for {name}")
+        x, y = columns[:2]
+        look = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)], "linestyle": ("-", "--", "-.", ":")[i % 4]}
+        ax.plot(x, y, label=name, markersize=5, markevery=max(1, len(x) // 12), **look)
+        if len(columns) == 4:
+            ax.fill_between(x, columns[2], columns[3], color=look["color"], alpha=0.2, linewidth=0)
+        ax.annotate(name, (x[-1], y[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=look["color"], annotation_clip=False)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     return ax
 
 

@@ -9,11 +9,10 @@ import argparse
 import hashlib
 import json
 import math
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import torch
 
 from nlgnotes import checkpoints, text
 from nlgnotes.estimate import Interval, ratio_of_totals
+from nlgnotes.files import replace_folder, write_whole
 from nlgnotes.languages import Documents, Language, Markov, Newswire
 from nlgnotes.randomness import generator
 from nlgnotes.tokenizer import ByteBPE
@@ -94,8 +94,9 @@ def run(name: str | Recipe, *, force: bool = False, progress: bool = True, folde
     about |= {"seconds": round(made.history.seconds, 1), "tokens": made.history.tokens}
     about |= {"threads": torch.get_num_threads(), "torch": torch.__version__, "tolerance": {recipe.metric: recipe.tolerance}}
     fresh = checkpoints.save(work / "made", made.model, words=made.words, tokenizer=made.tokenizer, recipe=about, metrics=made.metrics)
-    checkpoints.write_whole(fresh / "history.json", json.dumps(_thinned(made.history)).encode())
-    say(f"{recipe.name}: {', '.join(f'{k} {_shown(v)}' for k, v in made.metrics.items())}")
+    write_whole(fresh / "history.json", json.dumps(_thinned(made.history)))
+    shown = (f"{k} {Interval(**v) if isinstance(v, dict) else v}" for k, v in made.metrics.items())
+    say(f"{recipe.name}: {', '.join(shown)}")
     agrees = True
     if place.is_dir():
         old = checkpoints.load(place)
@@ -104,7 +105,7 @@ def run(name: str | Recipe, *, force: bool = False, progress: bool = True, folde
         if not agrees and not force:
             say(f"{recipe.name}: the shipped one stays; the new one is {fresh} (--force replaces)")
             return False
-    _install(fresh, place)
+    replace_folder(fresh, place)
     shutil.rmtree(work)
     return agrees
 
@@ -141,7 +142,7 @@ def language_for(about: Mapping[str, Any]) -> Language:
 
 
 def language_digest(language: Language) -> str:
-    """SHA-256 over the words and the next-token distributions (to six decimals) after many fixed prefixes.
+    """SHA-256 over the words and the next-token distributions (to four decimals) after many fixed prefixes.
 
     It sees what the language says, not how it is written: a rewrite of its code changes nothing.
     """
@@ -151,12 +152,9 @@ def language_digest(language: Language) -> str:
     digest = hashlib.sha256("\n".join(language.words).encode())
     for length in (0, 1, 2, 12):
         prefixes = tokens[:1, :0] if length == 0 else tokens[:, :length]
-        scores = (language.next_log_probs(prefixes).clamp(min=-99.0) * 1e6).round().long()
+        scores = (language.next_log_probs(prefixes).clamp(min=-99.0) * 1e4).round().long()
         digest.update(scores.numpy().tobytes())
     return digest.hexdigest()
-
-
-# -- the recipes ----------------------------------------------------------------------------------
 
 
 def _make_language_model(recipe: Recipe, work: Path, progress: bool) -> Made:
@@ -173,11 +171,8 @@ def _make_language_model(recipe: Recipe, work: Path, progress: bool) -> Made:
 
     def draw(chance: torch.Generator) -> Batch:
         many = 8 * s["batch"]
-        if pool is None:
-            drawn = language.sample(many, chance, max_length=s["context"])
-        else:
-            drawn = pool.select(torch.randint(s["documents"], (many,), generator=chance))
-        return document_batch(_alike(drawn, 8, chance))
+        rows = torch.randint(s["documents"], (many,), generator=chance) if pool else None
+        return document_batch(_alike(pool.select(rows) if pool else language.sample(many, chance, max_length=s["context"]), 8, chance))
 
     learned = _fit(recipe, source, model, draw, work, progress)
     fresh = language.sample(s["evaluation_documents"], generator(seed, name, "evaluation"), max_length=s["context"])
@@ -189,8 +184,7 @@ def _alike(drawn: Documents, parts: int, chance: torch.Generator) -> Documents:
     order = drawn.lengths.argsort(stable=True)
     total = drawn.lengths[order].cumsum(0)
     part = ((total - 1) * parts).div(total[-1], rounding_mode="floor")
-    chosen = int(torch.randint(parts, (), generator=chance))
-    return drawn.select(order[part == chosen])
+    return drawn.select(order[part == torch.randint(parts, (1,), generator=chance)])
 
 
 def _make_python_docs(recipe: Recipe, work: Path, progress: bool) -> Made:
@@ -204,8 +198,7 @@ def _make_python_docs(recipe: Recipe, work: Path, progress: bool) -> Made:
     # One long row: <eos> document <eos> document ... <eos>. Half of the windows start at a document's start, so that
     # the model knows what to say to nothing but <eos>; the others anywhere, so that long documents count in full.
     order = torch.randperm(len(train), generator=generator(seed, name, "order")).tolist()
-    row = [0]
-    starts = []
+    row, starts = [0], []
     for i in order:
         starts.append(len(row) - 1)
         row += tokenizer.encode(train[i]) + [0]
@@ -229,8 +222,8 @@ def _fit(recipe: Recipe, source: dict, model: Decoder, draw: Callable[[torch.Gen
     s = recipe.settings
     known = json.dumps([recipe.name, recipe.seed, dict(s), source], sort_keys=True)
     saved = work / f"{hashlib.sha256(known.encode()).hexdigest()[:12]}.training"
+    options = {k: s[k] for k in ("steps", "learning_rate", "weight_decay", "warmup")}
     chance = generator(recipe.seed, recipe.name, "batches")
-    options = {k: s[k] for k in ("steps", "learning_rate", "weight_decay", "warmup") if k in s}
     learned = fit(model, draw, generator=chance, checkpoint=saved, checkpoint_every=100, progress=progress, **options)
     model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
     model.eval()
@@ -242,72 +235,43 @@ def _gap_metrics(model: Decoder, language: Language, fresh: Documents) -> dict[s
     ours, floor = token_nll(model, fresh).double().sum(-1), -language.log_prob(fresh)
     size = fresh.lengths.double()
     return {
-        "model_nats_per_token": _stored(ratio_of_totals(ours, size)),
-        "language_nats_per_token": _stored(ratio_of_totals(floor, size)),
-        "gap_nats_per_token": _stored(ratio_of_totals(ours - floor, size)),
-        "relative_gap": _stored(ratio_of_totals(ours - floor, floor)),
+        "model_nats_per_token": asdict(ratio_of_totals(ours, size)),
+        "language_nats_per_token": asdict(ratio_of_totals(floor, size)),
+        "gap_nats_per_token": asdict(ratio_of_totals(ours - floor, size)),
+        "relative_gap": asdict(ratio_of_totals(ours - floor, floor)),
     }
 
 
 def _text_metrics(model: Decoder, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
     """Bits per byte and nats per token of whole documents, ``<eos>`` counted, each token after at least half a context."""
-    context = model.config.context
-    step = context // 2
-    pieces: list[list[int]] = []
-    owners: list[tuple[int, int]] = []  # the document, and how many tokens at the front of the piece are context only
-    for i, ids in enumerate([0, *tokenizer.encode(t), 0] for t in texts):
-        for begin in range(0, max(1, len(ids) - 1 - step), step):
-            pieces.append(ids[begin : begin + context + 1])
-            owners.append((i, 0 if begin == 0 else step))
-    nats, counts = torch.zeros(len(texts), dtype=torch.float64), torch.zeros(len(texts), dtype=torch.float64)
-    for i, (owner, skipped) in zip(*_scored(model, pieces, owners), strict=True):
-        nats[owner] += i[skipped:].sum()
-        counts[owner] += len(i) - skipped
+    context, half = model.config.context, model.config.context // 2
+    nats, counts = torch.zeros(2, len(texts), dtype=torch.float64)
+    pieces = []  # (ids, document, how many ids at the front are context only)
+    for i, ids in enumerate(tokenizer.encode(t) + [0] for t in texts):
+        pieces += [(ids[b : b + context], i, half if b else 0) for b in range(0, max(1, len(ids) - half), half)]
+    pieces.sort(key=lambda piece: len(piece[0]))
+    for start in range(0, len(pieces), 32):
+        group = pieces[start : start + 32]
+        scored = token_nll(model, Documents.from_lists([ids for ids, _, _ in group])).double()
+        for row, (ids, owner, skipped) in zip(scored, group, strict=True):
+            nats[owner] += row[skipped:].sum()
+            counts[owner] += len(ids) - skipped
     size = torch.tensor([len(t.encode()) for t in texts], dtype=torch.float64)
     return {
-        "bits_per_byte": _stored(ratio_of_totals(nats / math.log(2), size)),
-        "nats_per_token": _stored(ratio_of_totals(nats, counts)),
+        "bits_per_byte": asdict(ratio_of_totals(nats / math.log(2), size)),
+        "nats_per_token": asdict(ratio_of_totals(nats, counts)),
         "bytes_per_token": round(float(size.sum() / counts.sum()), 3),
     }
 
 
-@torch.no_grad()
-def _scored(model: Decoder, pieces: list[list[int]], owners: list[tuple[int, int]]) -> tuple[list[torch.Tensor], list[tuple[int, int]]]:
-    """The surprise at each token of each piece but its first, 32 pieces of like length at a time."""
-    order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]))
-    scored = []
-    for start in range(0, len(order), 32):
-        group = [pieces[i] for i in order[start : start + 32]]
-        tokens = torch.zeros(len(group), max(map(len, group)), dtype=torch.long)
-        for row, ids in enumerate(group):
-            tokens[row, : len(ids)] = torch.tensor(ids)
-        nll = -model(tokens[:, :-1]).log_softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0].double()
-        scored += [row[: len(ids) - 1] for row, ids in zip(nll, group, strict=True)]
-    return scored, [owners[i] for i in order]
-
-
-# -- keeping and comparing ------------------------------------------------------------------------
-
-
 def _compared(recipe: Recipe, old: checkpoints.Checkpoint, metrics: dict[str, Any], about: dict[str, Any]) -> tuple[bool, str]:
-    before, now = (_value(m.get(recipe.metric, math.nan)) for m in (old.metrics, metrics))
+    """Whether two makings agree in the recipe's metric, and a sentence that says by how much, and what else is not the same."""
+    before, now = (float(m.get(recipe.metric, {}).get("value", math.nan)) for m in (old.metrics, metrics))
     agrees = abs(now - before) <= recipe.tolerance
-    sentence = f"{recipe.metric} {now:.4g}, shipped {before:.4g}: {'agrees' if agrees else 'does not agree'} within {recipe.tolerance:g}"
-    changed = [k for k in ("language_digest", "corpus_digest", "settings") if old.recipe.get(k) != json.loads(json.dumps(about.get(k)))]
-    return agrees, sentence + (f" (not the same {', '.join(changed)})" if changed else "")
-
-
-def _install(fresh: Path, place: Path) -> None:
-    """Rename a finished folder into place; the old one steps aside until that has worked."""
-    aside = fresh.with_name("replaced")
-    if place.exists():
-        place.rename(aside)
-    try:
-        fresh.rename(place)
-    except BaseException:
-        if aside.exists():
-            aside.rename(place)
-        raise
+    verdict = f"{'agrees' if agrees else 'does not agree'} within {recipe.tolerance:g}"
+    changed = [k for k in ("language_digest", "corpus_digest", "settings") if old.recipe.get(k) != about.get(k)]
+    note = f" (not the same {', '.join(changed)})" if changed else ""
+    return agrees, f"{recipe.metric} {now:.4g}, shipped {before:.4g}: {verdict}{note}"
 
 
 def _thinned(run: History, points: int = 200) -> dict[str, Any]:
@@ -318,64 +282,21 @@ def _thinned(run: History, points: int = 200) -> dict[str, Any]:
     return {"step": steps, "loss": [round(sum(p) / len(p), 5) for p in parts], "tokens": run.tokens, "seconds": round(run.seconds, 1)}
 
 
-def _stored(interval: Interval) -> dict[str, float | int]:
-    return {"value": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
-
-
-def _value(metric: Any) -> float:
-    return float(metric["value"] if isinstance(metric, dict) else metric)
-
-
-def _shown(metric: Any) -> str:
-    return str(Interval(**metric)) if isinstance(metric, dict) else f"{metric:.4g}"
-
-
-_SMALL = {"layers": 2, "width": 64, "heads": 2, "hidden": 256, "context": 64, "evaluation_documents": 2000}
-RECIPES: dict[str, Recipe] = {
-    r.name: r
-    for r in (
-        Recipe(
-            "newswire-lm",
-            "a decoder on fresh documents of the synthetic newswire (about 15 minutes on two cores)",
-            _make_language_model,
-            seed=0,
-            settings={"language": "newswire", "layers": 4, "width": 128, "heads": 4, "hidden": 512, "context": 128, "batch": 64,
-                      "steps": 2200, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.1, "evaluation_documents": 4000},
-            metric="relative_gap",
-            tolerance=0.002,
-        ),
-        Recipe(
-            "python-docs-lm",
-            "a decoder on the documentation of the installed Python packages (about 20 minutes on two cores)",
-            _make_python_docs,
-            seed=0,
-            settings={"vocab_size": 1536, "layers": 4, "width": 160, "heads": 5, "hidden": 640, "context": 256, "batch": 16,
-                      "steps": 800, "learning_rate": 2.5e-3, "weight_decay": 0.1, "warmup": 0.1, "evaluation_documents": 600},
-            metric="bits_per_byte",
-            tolerance=0.05,
-        ),
-        Recipe(
-            "even-lm",
-            "a small decoder on few documents of a Markov chain of even entropy",
-            _make_language_model,
-            seed=0,
-            settings={"language": "markov-even", "language_seed": 0, "language_vocab_size": 200, "documents": 4000, "batch": 64,
-                      "steps": 800, "learning_rate": 3e-3, "weight_decay": 0.1, "warmup": 0.1, **_SMALL},
-            metric="relative_gap",
-            tolerance=0.02,
-        ),
-        Recipe(
-            "uneven-lm",
-            "a small decoder on few documents of a Markov chain of uneven entropy",
-            _make_language_model,
-            seed=0,
-            settings={"language": "markov-uneven", "language_seed": 0, "language_vocab_size": 200, "documents": 4000, "batch": 64,
-                      "steps": 800, "learning_rate": 3e-3, "weight_decay": 0.1, "warmup": 0.1, **_SMALL},
-            metric="relative_gap",
-            tolerance=0.02,
-        ),
-    )
-}  # fmt: skip
+_SHARED = {"weight_decay": 0.1, "warmup": 0.1}
+_SMALL = {"language_seed": 0, "language_vocab_size": 200, "documents": 4000, "layers": 2, "width": 64, "heads": 2, "hidden": 256,
+          "context": 64, "batch": 64, "steps": 800, "learning_rate": 3e-3, "evaluation_documents": 2000, **_SHARED}
+RECIPES: dict[str, Recipe] = {r.name: r for r in (
+    Recipe("newswire-lm", "a decoder on fresh documents of the synthetic newswire (about 15 minutes)", _make_language_model, 0,
+           {"language": "newswire", "layers": 4, "width": 128, "heads": 4, "hidden": 512, "context": 128, "batch": 64,
+            "steps": 2200, "learning_rate": 2e-3, "evaluation_documents": 4000, **_SHARED}, "relative_gap", 0.002),
+    Recipe("python-docs-lm", "a decoder on the documentation of the installed packages (about 15 minutes)", _make_python_docs, 0,
+           {"vocab_size": 1536, "layers": 4, "width": 160, "heads": 5, "hidden": 640, "context": 256, "batch": 16,
+            "steps": 800, "learning_rate": 2.5e-3, "evaluation_documents": 600, **_SHARED}, "bits_per_byte", 0.05),
+    Recipe("even-lm", "a small decoder on few documents of a Markov chain of even entropy", _make_language_model, 0,
+           {"language": "markov-even", **_SMALL}, "relative_gap", 0.02),
+    Recipe("uneven-lm", "a small decoder on few documents of a Markov chain of uneven entropy", _make_language_model, 0,
+           {"language": "markov-uneven", **_SMALL}, "relative_gap", 0.02),
+)}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -405,5 +326,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TQDM_MININTERVAL", "2")
     sys.exit(main())

@@ -3,7 +3,6 @@
 import functools
 import heapq
 import json
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nlgnotes.files import write_whole
 from nlgnotes.validation import check_count
 
 __all__ = ["ByteBPE", "pieces"]
@@ -184,9 +184,7 @@ class ByteBPE:
 
     def save(self, path: Path | str) -> None:
         """Write :meth:`to_json`; the file is whole or not there."""
-        partial = Path(f"{path}.partial")
-        partial.write_text(self.to_json(), encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, self.to_json())
 
     @classmethod
     def load(cls, path: Path | str) -> "ByteBPE":

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nlgnotes.checkpoints import write_whole
+from nlgnotes.files import write_whole
 from nlgnotes.validation import check_count, check_interval, check_positive
 
 __all__ = ["Batch", "History", "document_batch", "fit", "learning_rate_at", "next_token_loss", "token_nll"]

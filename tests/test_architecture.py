@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "nlgnotes"
 FLOORS = {
-    "cellar": {"randomness", "estimate", "validation"},
+    "cellar": {"randomness", "estimate", "validation", "files"},
     "words": {"languages", "text", "tokenizer", "tasks"},
     "networks": {"attention", "moe", "transformer"},
     "equations": {"sampling", "properties", "gumbel", "policy_gradient", "preferences", "degeneration", "metrics",

@@ -35,7 +35,7 @@ def test_round_trip(saved, tmp_path):
 def test_saving_again_replaces_and_a_failure_leaves_the_old(saved, tmp_path, monkeypatch):
     model, folder = saved
     checkpoints.save(folder, model, words=WORDS, recipe={"seed": 1}, metrics={})
-    monkeypatch.setattr(checkpoints, "_swap", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(checkpoints, "replace_folder", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save(folder, model, words=WORDS, recipe={"seed": 2}, metrics={})
     assert checkpoints.load(folder).recipe == {"seed": 1}
@@ -113,15 +113,6 @@ def test_bad_arguments_of_save(saved, tmp_path):
     with pytest.raises(ValueError, match="weights must be finite in torch.float16; norm"):
         checkpoints.save(tmp_path / "x", model, words=WORDS)
     assert not (tmp_path / "x").exists()
-
-
-def test_write_whole_leaves_old_or_new(tmp_path, monkeypatch):
-    file = tmp_path / "f"
-    checkpoints.write_whole(file, b"old")
-    monkeypatch.setattr(checkpoints.os, "replace", lambda *a: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
-        checkpoints.write_whole(file, b"new")
-    assert file.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["f"]
 
 
 def test_a_tokenizer_comes_back(tmp_path):

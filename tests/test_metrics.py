@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nlgnotes.estimate import bootstrap_interval
 from nlgnotes.metrics import (
-    bleu, bleu_counts, corpus_bleu, distinct_n, ngram_entropy, self_bleu, self_bleu_per_document, seq_rep_n,
+    bleu, bleu_counts, corpus_bleu, distinct_n, distinct_n_per_document, ngram_entropy, self_bleu, self_bleu_per_document, seq_rep_n,
     seq_rep_n_per_document,
 )  # fmt: skip
 from nlgnotes.randomness import generator
@@ -112,3 +112,17 @@ def test_ill_arguments_are_refused():
         distinct_n(t.tokens, t.lengths, 0)
     with pytest.raises(ValueError, match="must not be empty"):
         corpus_bleu(t, SimpleNamespace(tokens=torch.zeros(0, 2, dtype=torch.long), lengths=torch.zeros(0, dtype=torch.long)))
+
+
+@given(corpora, st.integers(1, 3))
+def test_distinct_n_is_the_weighted_mean_of_its_texts(lists, n):
+    t = texts(lists)
+    each = distinct_n_per_document(t.tokens, t.lengths, n)
+    size = [max(len(text) - n + 1, 0) for text in lists]
+    whole = sum((grams(text, n) for text in lists), Counter())
+    for share, text in zip(each.tolist(), lists, strict=True):
+        mine = grams(text, n)
+        assert share == pytest.approx(sum(c / whole[g] for g, c in mine.items()) / max(sum(mine.values()), 1))
+    if sum(size):
+        mean = sum(s * w for s, w in zip(each.tolist(), size, strict=True)) / sum(size)
+        assert mean == pytest.approx(distinct_n(t.tokens, t.lengths, n))

@@ -111,3 +111,28 @@ def test_a_new_figure_when_none_is_given():
             plotting.attention_heatmap([[1.0]], ["a"]), plotting.property_matrix([[1.0]], ["a"], ["b"]),
             plotting.surprisal_figure(["a"], [1.0])]  # fmt: skip
     assert len({a.figure.number for a in axes}) == len(axes)
+
+
+def test_log_rank_shows_what_was_kept_and_lights_each_property(ax):
+    plotting.log_rank([0.6, 0.3, 0.1], [0.7, 0.0, 0.3], {"entropy": True, "order": False}, floor=1e-3, ax=ax)
+    before, after, dropped = ax.lines
+    assert before.get_ydata().tolist() == [0.6, 0.3, 0.1]
+    assert after.get_xdata().tolist() == [1, 3] and after.get_ydata().tolist() == [0.7, 0.3]
+    assert dropped.get_xdata().tolist() == [2] and dropped.get_ydata().tolist() == [1e-3]
+    assert [text.get_text() for text in ax.texts] == ["✓ entropy", "✗ order"]
+    assert all(luminance(text.get_bbox_patch().get_facecolor()) > 0.6 for text in ax.texts)
+    with pytest.raises(ValueError, match="before sorted"):
+        plotting.log_rank([0.3, 0.6], [0.5, 0.5], {}, ax=ax)
+
+
+def test_forest_draws_every_interval_with_a_marker_per_group(ax):
+    one, two = Interval(0.1, 0.0, 0.3, 9), Interval(-1.0, -2.0, -0.5, 9)
+    plotting.forest(["a", "b"], {"even": [one, two], "uneven": [two, one]}, band=0.2, xlabel="nats", ax=ax)
+    points = [container.lines[0] for container in ax.containers]
+    assert [line.get_xdata().tolist() for line in points] == [[0.1, -1.0], [-1.0, 0.1]]
+    assert len({line.get_marker() for line in points}) == len({line.get_color() for line in points}) == 2
+    bars = ax.containers[0].lines[2][0].get_segments()
+    assert [bar[:, 0].tolist() for bar in bars] == [[0.0, 0.3], [-2.0, -0.5]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    with pytest.raises(ValueError, match="one interval per row"):
+        plotting.forest(["a"], {"even": [one, two]}, ax=ax)
