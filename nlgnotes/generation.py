@@ -23,9 +23,11 @@ class Generates(Protocol):
 
     config: Any
 
-    def empty_cache(self, batch: int, capacity: int) -> Any: ...
+    def empty_cache(self, batch: int, capacity: int) -> Any:
+        """A cache for that many rows and tokens."""
 
-    def step(self, tokens: Tensor, cache: Any) -> tuple[Tensor, Any]: ...
+    def step(self, tokens: Tensor, cache: Any) -> tuple[Tensor, Any]:
+        """Logits after each new token, and the cache with them in it."""
 
 
 @dataclass(frozen=True)

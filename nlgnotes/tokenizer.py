@@ -147,7 +147,10 @@ class ByteBPE:
         Raises:
             ValueError: an id outside the vocabulary.
         """
-        return b"".join(self.token_bytes(i) for i in _plain_ids(ids)).decode("utf-8", errors="replace")
+        plain = _plain_ids(ids)
+        for foreign in (i for i in plain if type(i) is not int or not 0 <= i < len(self._bytes)):
+            self.token_bytes(foreign)  # which says what is wrong with it
+        return b"".join(map(self._bytes.__getitem__, plain)).decode("utf-8", errors="replace")
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes that one id stands for (``b""`` for ``<eos>``).
@@ -155,7 +158,7 @@ class ByteBPE:
         Raises:
             ValueError: an id outside the vocabulary.
         """
-        if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < self.vocab_size:
+        if type(token) is not int or not 0 <= token < self.vocab_size:
             raise ValueError(f"ids must lie in [0, {self.vocab_size}); got {token!r}")
         return self._bytes[token]
 

@@ -1,0 +1,221 @@
+"""Recipes: small ones made from nothing, interrupted, compared; and the shipped checkpoints held to what they claim."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+import torch
+from nlgnotes import checkpoints, recipes, text
+from nlgnotes.estimate import ratio_of_totals
+from nlgnotes.languages import Documents, Markov, Newswire
+from nlgnotes.randomness import generator
+from nlgnotes.recipes import RECIPES, Recipe, history, language_digest, language_for, run
+from nlgnotes.tokenizer import ByteBPE
+from nlgnotes.training import token_nll
+from nlgnotes.transformer import Decoder, DecoderConfig
+
+TINY = {"layers": 1, "width": 8, "heads": 2, "hidden": 16, "context": 16, "batch": 4, "steps": 4, "evaluation_documents": 20}
+SHIPPED = checkpoints.available()
+
+
+def tiny(name, **settings):
+    return dataclasses.replace(RECIPES[name], settings={**RECIPES[name].settings, **TINY, **settings})
+
+
+@pytest.fixture
+def little_text(monkeypatch):
+    """A corpus of our own in place of the installation's."""
+    words = "the a list file name of to is returned read each other if not none".split()
+    texts = [" ".join(words[(i * j) % len(words)] for j in range(1, 5 + 3 * i)).capitalize() + "." for i in range(30)]
+    made = text.Corpus(tuple(text.Document(f"d{i}", t, "made up") for i, t in enumerate(texts)), {"made up": 30})
+    monkeypatch.setattr(text, "corpus", lambda: made)
+
+
+@pytest.mark.parametrize("name", ["newswire-lm", "even-lm", "uneven-lm", "python-docs-lm"])
+def test_each_recipe_leaves_a_whole_checkpoint_that_says_what_it_is(name, tmp_path, little_text):
+    extra = {"vocab_size": 280} if name == "python-docs-lm" else {"language_vocab_size": 20, "documents": 30}
+    extra = {"second_cycle": {"steps": 2, "learning_rate": 1e-3}} if name == "newswire-lm" else extra
+    recipe = tiny(name, **extra)
+    assert run(recipe, progress=False, folder=tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [name], "work folders are cleared away"
+    made = checkpoints.load(tmp_path / name)
+    assert made.recipe["settings"] == recipe.settings and made.recipe["seed"] == 0
+    assert made.metrics[recipe.metric].keys() == {"value", "low", "high", "n"}
+    steps = 6 if name == "newswire-lm" else 4
+    past = history(name, tmp_path)
+    assert past["step"] == list(range(1, steps + 1)) and len(past["loss"]) == steps and past["tokens"] == made.recipe["tokens"]
+    if name == "python-docs-lm":
+        assert made.recipe["corpus_digest"] == text.corpus_digest() and made.tokenizer.vocab_size == 280
+    else:
+        assert made.words == language_for(made.recipe).words
+
+
+def test_making_twice_gives_the_same_and_says_that_it_agrees(tmp_path, capsys):
+    run(tiny("newswire-lm"), folder=tmp_path)
+    first = checkpoints.load(tmp_path / "newswire-lm").digest
+    assert run(tiny("newswire-lm"), folder=tmp_path)
+    assert checkpoints.load(tmp_path / "newswire-lm").digest == first
+    assert "agrees within 0.002" in capsys.readouterr().out
+
+
+def test_what_does_not_agree_replaces_only_by_force(tmp_path, capsys):
+    run(tiny("newswire-lm"), folder=tmp_path)
+    first = checkpoints.load(tmp_path / "newswire-lm").digest
+    other = tiny("newswire-lm", steps=30, learning_rate=0.02)
+    assert not run(other, folder=tmp_path)
+    said = capsys.readouterr().out
+    assert "does not agree within 0.002 (not the same settings)" in said and "the shipped one stays" in said
+    assert checkpoints.load(tmp_path / "newswire-lm").digest == first
+    assert checkpoints.load(tmp_path / "newswire-lm.partial" / "made").digest != first
+    assert not run(other, force=True, folder=tmp_path)
+    assert checkpoints.load(tmp_path / "newswire-lm").digest != first
+    assert [p.name for p in tmp_path.iterdir()] == ["newswire-lm"]
+
+
+def test_an_interrupted_recipe_goes_on_and_ends_the_same(tmp_path, monkeypatch):
+    recipe = tiny("even-lm", language_vocab_size=20, documents=30, steps=120)
+    run(recipe, progress=False, folder=tmp_path / "whole")
+    drawn, document_batch = [], recipes.document_batch
+
+    def interrupted(documents):
+        drawn.append(1)
+        if len(drawn) == 110:  # after the saving at step 100
+            raise KeyboardInterrupt
+        return document_batch(documents)
+
+    monkeypatch.setattr(recipes, "document_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, progress=False, folder=tmp_path / "cut")
+    assert not (tmp_path / "cut" / "even-lm").exists(), "a part of a checkpoint is not shown as one"
+    assert checkpoints.available(tmp_path / "cut") == ()
+    run(recipe, progress=False, folder=tmp_path / "cut")
+    # 120 steps and those lost between the last saving and the interruption: it did not start anew.
+    assert len(drawn) < 120 + 30
+    whole, cut = (checkpoints.load(tmp_path / where / "even-lm") for where in ("whole", "cut"))
+    assert whole.digest == cut.digest and whole.metrics == cut.metrics
+
+
+def test_groups_of_like_length_take_every_document_equally_often():
+    drawn = Markov.even(20, generator(0, "x")).sample(200, generator(1, "x"), max_length=40)
+    # All eight groups of one drawing: they partition it, and each holds about an eighth of the tokens.
+    groups = {}
+    for seed in range(120):  # a group is missed with probability (7/8)**120 * 8 < 1e-6
+        group = recipes._alike(drawn, 8, generator(seed, "g"))
+        groups[tuple(group.lengths.tolist())] = group
+    assert len(groups) == 8
+    rows = [tuple(g.tokens[i, : g.lengths[i]].tolist()) for g in groups.values() for i in range(len(g))]
+    assert sorted(rows) == sorted(tuple(drawn.tokens[i, : drawn.lengths[i]].tolist()) for i in range(200))
+    assert all(abs(g.total - drawn.total / 8) <= 40 for g in groups.values())
+
+
+def test_bits_per_byte_against_scoring_token_by_token():
+    tokenizer = ByteBPE.train(["the list of the files of the list"] * 3, 270)
+    model = Decoder(DecoderConfig(tokenizer.vocab_size, 8, 8, 1, 2, 16), generator(0, "m")).eval()
+    texts = ["The list.", "of the files of the list and of the list of files", "é" * 9]
+    nats, count = [], 0
+    for t in texts:
+        ids = tokenizer.encode(t) + [0]
+        total = 0.0
+        for i, token in enumerate(ids):
+            # Windows of 8 begin at every 4th token; a token belongs to the first window that reaches it.
+            begin = 0 if i < 8 else 4 * (i // 4 - 1)
+            prefix = torch.tensor([[0, *ids[begin:i]]])
+            total -= float(model(prefix)[0, -1].log_softmax(-1)[token])
+        nats.append(total)
+        count += len(ids)
+    metrics = recipes._text_metrics(model, tokenizer, texts)
+    size = [len(t.encode()) for t in texts]
+    assert metrics["bits_per_byte"]["value"] == pytest.approx(sum(nats) / math.log(2) / sum(size), rel=1e-5)
+    assert metrics["nats_per_token"]["value"] == pytest.approx(sum(nats) / count, rel=1e-5)
+    assert metrics["bytes_per_token"] == pytest.approx(sum(size) / count, abs=1e-3)
+
+
+def test_the_digest_sees_what_a_language_says():
+    assert language_digest(Newswire.toy()) == language_digest(Newswire.toy())
+    assert language_digest(Newswire.toy()) != language_digest(Newswire.toy(epsilon=0.051))
+    assert language_digest(Markov.even(20, generator(0, "a"))) != language_digest(Markov.even(20, generator(0, "b")))
+
+
+def test_language_for_refuses_a_language_that_has_changed():
+    about = {"language": "markov-even", "language_seed": 0, "language_vocab_size": 20}
+    language = language_for(about)
+    assert torch.equal(language.table, Markov.even(20, generator(0, "markov-even")).table)
+    assert language_for({**about, "language_digest": language_digest(language)}).words == language.words
+    with pytest.raises(ValueError, match="markov-even has changed since the model was trained"):
+        language_for({**about, "language_digest": "0" * 64})
+    with pytest.raises(ValueError, match="recipe must name a language; got None"):
+        language_for({})
+
+
+def test_the_command_line(capsys, monkeypatch):
+    assert recipes.main(["--list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in RECIPES)
+    asked = []
+    monkeypatch.setattr(recipes, "run", lambda name, force: asked.append((name, force)) or name != "even-lm")
+    assert recipes.main(["newswire-lm"]) == 0 and recipes.main(["even-lm", "--force"]) == 1 and recipes.main(["--all"]) == 1
+    assert asked == [("newswire-lm", False), ("even-lm", True), *((name, False) for name in RECIPES)]
+    with pytest.raises(SystemExit):
+        recipes.main(["no-such-lm"])
+    assert "NAME must be one of newswire-lm" in capsys.readouterr().err
+
+    def interrupt(name, force):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "run", interrupt)
+    assert recipes.main(["even-lm"]) == 130 and "goes on where this one stopped" in capsys.readouterr().err
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="name must be one of newswire-lm, .*; got 'gpt'"):
+        run("gpt")
+    with pytest.raises(FileNotFoundError, match="no history of 'gpt'"):
+        history("gpt")
+
+
+def test_everything_is_shipped():
+    assert set(SHIPPED) == set(RECIPES)
+    sizes = [sum(f.stat().st_size for f in (checkpoints.FOLDER / name).iterdir()) for name in SHIPPED]
+    assert max(sizes) <= 8e6 and sum(sizes) <= 60e6
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_recipes_are_the_ones_in_the_code(name):
+    config = json.loads((checkpoints.FOLDER / name / "config.json").read_text())
+    recipe, about = RECIPES[name], config["recipe"]
+    assert isinstance(recipe, Recipe) and about["settings"] == json.loads(json.dumps(dict(recipe.settings)))
+    assert (about["name"], about["seed"]) == (name, recipe.seed) and about["seconds"] > 0
+    past = history(name)
+    assert past["tokens"] == about["tokens"] and past["loss"][-1] < 0.7 * past["loss"][0]
+    assert len(past["step"]) == len(past["loss"]) <= 200
+
+
+@pytest.mark.parametrize("name", [n for n in SHIPPED if n != "python-docs-lm"])
+def test_shipped_language_models_are_as_near_the_floor_as_they_say(name):
+    shipped = checkpoints.load(name)
+    language = language_for(shipped.recipe)  # raises when the language has changed
+    claimed = shipped.metrics["relative_gap"]
+    fresh = language.sample(300, generator(1, name, "test"), max_length=shipped.model.config.context)
+    floor = -language.log_prob(fresh)
+    gap = ratio_of_totals(token_nll(shipped.model, fresh).double().sum(-1) - floor, floor, confidence=1 - 1e-7)
+    # Two intervals that both hold the truth (false alarm < 1e-6: the claimed one widened from 1.96 to 5.5 standard errors).
+    wide = 5.5 / 1.96 * (claimed["high"] - claimed["low"]) / 2
+    assert gap.low <= claimed["value"] + wide and claimed["value"] - wide <= gap.high
+    if name == "newswire-lm":
+        assert claimed["high"] < 0.01 and shipped.metrics["gap_nats_per_token"]["low"] > 0
+    else:
+        assert 0.02 < claimed["value"] < 0.15
+
+
+def test_the_shipped_text_model_beats_its_own_controls():
+    if "python-docs-lm" not in SHIPPED:
+        pytest.skip("not shipped")
+    shipped = checkpoints.load("python-docs-lm")
+    assert shipped.metrics["bits_per_byte"]["high"] < 2
+    # A sentence of English that no docstring holds, and the same words in alphabetical order.
+    sentence = "If the argument is not given, the function returns a list of the names of the files in the directory."
+    shuffled = " ".join(sorted(sentence.split()))
+    rows = [Documents.from_lists([shipped.tokenizer.encode(t)]) for t in (sentence, shuffled)]
+    nats = [float(token_nll(shipped.model, row).sum()) for row in rows]
+    assert nats[0] / math.log(2) / len(sentence) < 2 and nats[1] > 1.5 * nats[0]
