@@ -168,7 +168,7 @@ def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=N
     return ax
 
 
-def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-4, ax=None):
+def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-5, ax=None):
     """Probability against rank, both on log scales, before (grey line) and after (blue dots) a transform, with a light per property.
 
     Args:
@@ -188,11 +188,12 @@ def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-4, 
     rank, kept = np.arange(1, len(before) + 1), after > 0
     ax.plot(rank, before, color="#777777", label="before")
     ax.plot(rank[kept], after[kept], color=BLUE, marker="o", markersize=4, linestyle="none", label="after")
-    ax.plot(rank[~kept], np.full((~kept).sum(), floor), color=RED, marker="x", markersize=4, linestyle="none", label="dropped", clip_on=False)
+    name = "_nolegend_" if kept.all() else "dropped"
+    ax.plot(rank[~kept], np.full((~kept).sum(), floor), color=RED, marker="x", markersize=4, linestyle="none", label=name, clip_on=False)
     ax.set(xscale="log", yscale="log", xlim=(0.9, len(before) * 1.1), ylim=(floor, 1.3), xlabel="rank of the token", ylabel="probability")
     for i, (name, held) in enumerate(lights.items()):
         box = {"facecolor": "#CDE6F5" if held else "#FBDDB5", "edgecolor": "none", "pad": 4}
-        place = ((i + 0.5) / len(lights), 1.08)
+        place = ((i + 0.5) / len(lights), 1.03)
         ax.text(*place, f"{'✓' if held else '✗'} {name}", transform=ax.transAxes, ha="center", va="bottom", bbox=box, color=BLACK)
     ax.legend(loc="upper right")
     return ax
@@ -232,15 +233,12 @@ def forest(rows: Sequence[str], groups: Mapping[str, Sequence[Interval]], *, ban
 def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
     """Several curves over one axis, each with its own colour, dash and marker, its name at its right end.
 
-    Args:
-        curves: name -> (x, y), or (x, y, low, high) with a band.
-        xlabel, ylabel: of the axes, with units.
-        ax: where to draw; a new figure if None.
+    ``curves`` is name -> (x, y), or (x, y, low, high) with a band; ``ax`` None makes a new figure.
 
     Raises:
         ValueError: a curve is not made of equally long sequences.
     """
-    ax = _axes(ax)
+    ax, ends = _axes(ax), []
     for i, (name, curve) in enumerate(curves.items()):
         columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
         if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
@@ -250,7 +248,13 @@ def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
         ax.plot(x, y, label=name, markersize=5, markevery=max(1, len(x) // 12), **look)
         if len(columns) == 4:
             ax.fill_between(x, columns[2], columns[3], color=look["color"], alpha=0.2, linewidth=0)
-        ax.annotate(name, (x[-1], y[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=look["color"], annotation_clip=False)
+        ends.append((x[-1], y[-1], name, look["color"]))
+    ends.sort(key=lambda end: end[1])
+    low, high = ax.get_ylim()
+    for i, (x, y, name, colour) in enumerate(ends):
+        # Two names whose curves end together are moved apart.
+        shift = 8 * sum((1 if other < i else -1) for other in range(len(ends)) if other != i and abs(ends[other][1] - y) < 0.08 * (high - low))
+        ax.annotate(name, (x, y), xytext=(6, shift), textcoords="offset points", va="center", color=colour, annotation_clip=False)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     return ax
 

@@ -1,8 +1,7 @@
 """How each shipped checkpoint is made: ``python -m nlgnotes.recipes NAME``, again and again with the same outcome.
 
-A recipe trains with a progress bar, goes on where it was interrupted, measures the weights as they
-are stored (float16), and puts a whole folder in place at the end. Where a shipped checkpoint
-stands already, the new one is made beside it, compared, and takes its place only if they agree.
+A recipe goes on where it was interrupted, measures the weights as they are stored (float16), and puts a whole
+folder in place at the end: where one stands already, only if the two agree.
 """
 
 import argparse
@@ -29,6 +28,8 @@ from nlgnotes.transformer import Decoder, DecoderConfig
 
 __all__ = ["RECIPES", "Made", "Recipe", "history", "language_digest", "language_for", "run"]
 
+Draw = Callable[[torch.Generator], Batch]
+
 
 @dataclass(frozen=True)
 class Made:
@@ -47,13 +48,11 @@ class Recipe:
     """One shipped checkpoint.
 
     Args:
-        name: of its folder.
-        summary: one line for ``--list``.
+        name, summary: of its folder; one line for ``--list``.
         make: from (recipe, work folder, progress) to :class:`Made`.
         seed: of all its chance.
         settings: every hyper-parameter; they go into the checkpoint's ``recipe``.
-        metric: the entry of the metrics by which two makings are compared.
-        tolerance: the largest difference of that metric between two makings that agree.
+        metric, tolerance: the metric by which two makings are compared, and its largest difference if they agree.
     """
 
     name: str
@@ -75,11 +74,11 @@ def run(name: str | Recipe, *, force: bool = False, progress: bool = True, folde
         folder: where checkpoints lie; the shipped ones when None.
 
     Returns:
-        False where a shipped checkpoint stands and does not agree (it is replaced only with ``force``).
+        False where a shipped checkpoint does not agree with the new one.
 
     Raises:
         ValueError: an unknown name.
-        KeyboardInterrupt: interrupted; calling again goes on from the last saved step.
+        KeyboardInterrupt: calling again goes on from the last saved step.
     """
     if isinstance(name, str) and name not in RECIPES:
         raise ValueError(f"name must be one of {', '.join(RECIPES)}; got {name!r}")
@@ -91,9 +90,10 @@ def run(name: str | Recipe, *, force: bool = False, progress: bool = True, folde
     say(f"{recipe.name}: {recipe.summary}")
     made = recipe.make(recipe, work, progress)
     about = {"name": recipe.name, "seed": recipe.seed, **made.source, "settings": dict(recipe.settings)}
-    about |= {"seconds": round(made.history.seconds, 1), "tokens": made.history.tokens}
-    about |= {"threads": torch.get_num_threads(), "torch": torch.__version__, "tolerance": {recipe.metric: recipe.tolerance}}
-    fresh = checkpoints.save(work / "made", made.model, words=made.words, tokenizer=made.tokenizer, recipe=about, metrics=made.metrics)
+    about |= {"seconds": round(made.history.seconds, 1), "tokens": made.history.tokens, "threads": torch.get_num_threads()}
+    about |= {"torch": torch.__version__, "tolerance": {recipe.metric: recipe.tolerance}}
+    vocabulary = {"words": made.words, "tokenizer": made.tokenizer}
+    fresh = checkpoints.save(work / "made", made.model, **vocabulary, recipe=about, metrics=made.metrics)
     write_whole(fresh / "history.json", json.dumps(_thinned(made.history)))
     shown = (f"{k} {Interval(**v) if isinstance(v, dict) else v}" for k, v in made.metrics.items())
     say(f"{recipe.name}: {', '.join(shown)}")
@@ -172,7 +172,8 @@ def _make_language_model(recipe: Recipe, work: Path, progress: bool) -> Made:
     def draw(chance: torch.Generator) -> Batch:
         many = 8 * s["batch"]
         rows = torch.randint(s["documents"], (many,), generator=chance) if pool else None
-        return document_batch(_alike(pool.select(rows) if pool else language.sample(many, chance, max_length=s["context"]), 8, chance))
+        drawn = pool.select(rows) if pool else language.sample(many, chance, max_length=s["context"])
+        return document_batch(_alike(drawn, 8, chance))
 
     learned = _fit(recipe, source, model, draw, work, progress)
     fresh = language.sample(s["evaluation_documents"], generator(seed, name, "evaluation"), max_length=s["context"])
@@ -180,7 +181,7 @@ def _make_language_model(recipe: Recipe, work: Path, progress: bool) -> Made:
 
 
 def _alike(drawn: Documents, parts: int, chance: torch.Generator) -> Documents:
-    """One of ``parts`` groups of documents of like length and about equally many tokens: half the padding, the same expected gradient."""
+    """One of ``parts`` groups of like length and about equally many tokens: half the padding, the same expected gradient."""
     order = drawn.lengths.argsort(stable=True)
     total = drawn.lengths[order].cumsum(0)
     part = ((total - 1) * parts).div(total[-1], rounding_mode="floor")
@@ -217,14 +218,14 @@ def _make_python_docs(recipe: Recipe, work: Path, progress: bool) -> Made:
     return Made(model, source, _text_metrics(model, tokenizer, held_out), learned, tokenizer=tokenizer)
 
 
-def _fit(recipe: Recipe, source: dict, model: Decoder, draw: Callable[[torch.Generator], Batch], work: Path, progress: bool) -> History:
+def _fit(recipe: Recipe, source: dict, model: Decoder, draw: Draw, work: Path, progress: bool) -> History:
     """Train through one cycle of the learning rate, or two, each from the stored (float16) weights of the one before.
 
     What is kept for resuming lies under a name that changes with the settings and the data.
     """
     s, known = recipe.settings, json.dumps([recipe.name, recipe.seed, source, dict(recipe.settings)], sort_keys=True)
-    runs = []
-    for i, cycle in enumerate([{k: s[k] for k in ("steps", "learning_rate")}] + ([s["second_cycle"]] if "second_cycle" in s else [])):
+    first, runs = {k: s[k] for k in ("steps", "learning_rate")}, []
+    for i, cycle in enumerate([first, s["second_cycle"]] if "second_cycle" in s else [first]):
         saved = work / f"{hashlib.sha256(known.encode()).hexdigest()[:12]}.{i}.training"
         chance = generator(recipe.seed, recipe.name, "batches", *([i] if i else []))
         options = {"weight_decay": s["weight_decay"], "warmup": s["warmup"], "checkpoint": saved, "checkpoint_every": 100}
@@ -232,7 +233,7 @@ def _fit(recipe: Recipe, source: dict, model: Decoder, draw: Callable[[torch.Gen
         model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
     model.eval()
     losses = tuple(loss for run in runs for loss in run.losses)
-    return History(len(losses), losses, sum(run.tokens for run in runs), sum(run.seconds for run in runs))
+    return History(len(losses), losses, sum(r.tokens for r in runs), sum(r.seconds for r in runs))
 
 
 def _gap_metrics(model: Decoder, language: Language, fresh: Documents) -> dict[str, Any]:
@@ -283,8 +284,8 @@ def _thinned(run: History, points: int = 200) -> dict[str, Any]:
     """A history of at most ``points`` means."""
     width = math.ceil(run.steps / points)
     parts = [run.losses[i : i + width] for i in range(0, run.steps, width)]
-    steps = [i * width + len(p) for i, p in enumerate(parts)]
-    return {"step": steps, "loss": [round(sum(p) / len(p), 5) for p in parts], "tokens": run.tokens, "seconds": round(run.seconds, 1)}
+    steps, means = [i * width + len(p) for i, p in enumerate(parts)], [round(sum(p) / len(p), 5) for p in parts]
+    return {"step": steps, "loss": means, "tokens": run.tokens, "seconds": round(run.seconds, 1)}
 
 
 _SHARED = {"weight_decay": 0.1, "warmup": 0.1}

@@ -33,7 +33,8 @@ SOURCES = {
     "jinja2": ("jinja2",),
 }
 HELD_OUT_SHARE = 0.1  # of the names
-SKIPPED = {"test", "tests", "testing", "idlelib", "lib2to3", "encodings", "turtledemo", "site-packages", "dist-packages", "_vendor", "__pycache__"}
+SKIPPED = {"test", "tests", "testing", "idlelib", "lib2to3", "encodings", "turtledemo", "_vendor", "__pycache__"}
+SKIPPED |= {"site-packages", "dist-packages"}
 THINNEST = 0.2  # the share of a file in triple quotes below which it is not read
 LEAST, MOST = 120, 6000  # characters of a document
 
@@ -169,12 +170,13 @@ _RULE = re.compile(r"\s*([-=*~^\"'`#+_.])\1{2,}[\s\-=*~^+]*$")
 _ENDS = ".?!)"
 _BULLET = re.compile(r"(?:[*\-+]|\d+[.)])\s+")
 _COMMON = frozenset(
-    "a an the this that these those it its of to in on at by for from with as is are was be been has have can may must will should not "
-    "no and or but if when which whose where than then into only all any each other such".split()
+    "a an the this that these those it its of to in on at by for from with as is are was be been has have can may must will "
+    "should not no and or but if when which whose where than then into only all any each other such".split()
 )
 _OTHER = re.compile(r"[^A-Za-z ]+")
 _ROLE = re.compile(r":[\w:+-]+:`(?:~[\w.]*\.(?=\w))?[~!.]?([^`<]*?)(?:\s*<[^`>]*>)?`")
-_TYPOGRAPHY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2026": "...", "\u00a0": " "})
+_QUOTES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
+_TYPOGRAPHY = str.maketrans({**_QUOTES, "\u2013": "-", "\u2014": "-", "\u2026": "...", "\u00a0": " "})
 
 
 def _items(lines: list[str]) -> Iterator[str]:
@@ -211,12 +213,14 @@ def _plain(text: str) -> str:
 
 def _is_prose(text: str) -> bool:
     """Sentences: a capital, a full stop, mostly ASCII letters, and as many small words as English has."""
-    if not 40 <= len(text) <= 2000 or not text[0].isupper() or text[-1] not in _ENDS or "://" in text or "`" in text or "|" in text:
+    if not 40 <= len(text) <= 2000 or not text[0].isupper() or text[-1] not in _ENDS:
+        return False
+    if any(mark in text for mark in ("://", "`", "|", "  ")) or not text.isprintable():
         return False
     words = re.findall(r"[A-Za-z']+", text)
     letters = len(_OTHER.sub("", text))
     common = sum(w.lower() in _COMMON for w in words)
-    return len(words) >= 7 and letters >= 0.88 * len(text) and common >= 0.2 * len(words) and text.isprintable() and "  " not in text
+    return len(words) >= 7 and letters >= 0.88 * len(text) and common >= 0.2 * len(words)
 
 
 def _new(paragraph: str, seen: set[str]) -> bool:
@@ -274,7 +278,8 @@ def _parse(path: Path) -> ast.Module | None:
 def _topics(module: str, path: Path) -> Iterator[tuple[str, str]]:
     """CPython's reference: the string values of the one dictionary in ``pydoc_data/topics.py``."""
     tree = _parse(path)
-    tables = [node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)] if tree else []
+    assigned = [node.value for node in tree.body if isinstance(node, ast.Assign)] if tree else []
+    tables = [value for value in assigned if isinstance(value, ast.Dict)]
     for table in tables:
         for key, value in zip(table.keys, table.values, strict=True):
             if all(isinstance(x, ast.Constant) and isinstance(x.value, str) for x in (key, value)):

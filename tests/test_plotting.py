@@ -136,3 +136,16 @@ def test_forest_draws_every_interval_with_a_marker_per_group(ax):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     with pytest.raises(ValueError, match="one interval per row"):
         plotting.forest(["a"], {"even": [one, two]}, ax=ax)
+
+
+def test_lines_draws_every_curve_with_its_own_look_and_its_name_at_its_end(ax):
+    plotting.lines({"up": ([0, 1, 2], [0.0, 1.0, 2.0]), "flat": ([0, 2], [1.9, 1.9], [1.8, 1.8], [2.0, 2.0])}, xlabel="step", ylabel="nats", ax=ax)
+    up, flat = ax.lines
+    assert up.get_ydata().tolist() == [0.0, 1.0, 2.0] and flat.get_xdata().tolist() == [0, 2]
+    assert up.get_color() != flat.get_color() and up.get_linestyle() != flat.get_linestyle() and up.get_marker() != flat.get_marker()
+    names = {text.get_text(): text for text in ax.texts}
+    assert names["up"].xy == (2, 2.0) and names["flat"].xy == (2, 1.9)
+    assert names["up"].xyann[1] > names["flat"].xyann[1]  # they end together: their names are moved apart
+    assert len(ax.collections) == 1 and ax.get_xlabel() == "step"
+    with pytest.raises(ValueError, match="of one length"):
+        plotting.lines({"a": ([1, 2], [1])}, xlabel="", ylabel="", ax=ax)

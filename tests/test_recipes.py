@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from nlgnotes import checkpoints, recipes, text
 from nlgnotes.estimate import ratio_of_totals
 from nlgnotes.languages import Documents, Markov, Newswire
@@ -20,20 +21,22 @@ SHIPPED = checkpoints.available()
 
 
 def tiny(name, **settings):
-    return dataclasses.replace(RECIPES[name], settings={**RECIPES[name].settings, **TINY, **settings})
+    kept = {k: v for k, v in RECIPES[name].settings.items() if k != "second_cycle"}
+    return dataclasses.replace(RECIPES[name], settings={**kept, **TINY, **settings})
 
 
 @pytest.fixture
-def little_text(monkeypatch):
-    """A corpus of our own in place of the installation's."""
+def little(monkeypatch):
+    """A toy language and a corpus of our own in place of the newswire and of the installation's text."""
+    monkeypatch.setattr(Newswire, "standard", Newswire.toy)
     words = "the a list file name of to is returned read each other if not none".split()
-    texts = [" ".join(words[(i * j) % len(words)] for j in range(1, 5 + 3 * i)).capitalize() + "." for i in range(30)]
-    made = text.Corpus(tuple(text.Document(f"d{i}", t, "made up") for i, t in enumerate(texts)), {"made up": 30})
+    texts = [" ".join(words[(i * j) % len(words)] for j in range(1, 8 + i % 40)).capitalize() + "." for i in range(90)]
+    made = text.Corpus(tuple(text.Document(f"d{i}", t, "made up") for i, t in enumerate(texts)), {"made up": 90})
     monkeypatch.setattr(text, "corpus", lambda: made)
 
 
 @pytest.mark.parametrize("name", ["newswire-lm", "even-lm", "uneven-lm", "python-docs-lm"])
-def test_each_recipe_leaves_a_whole_checkpoint_that_says_what_it_is(name, tmp_path, little_text):
+def test_each_recipe_leaves_a_whole_checkpoint_that_says_what_it_is(name, tmp_path, little):
     extra = {"vocab_size": 280} if name == "python-docs-lm" else {"language_vocab_size": 20, "documents": 30}
     extra = {"second_cycle": {"steps": 2, "learning_rate": 1e-3}} if name == "newswire-lm" else extra
     recipe = tiny(name, **extra)
@@ -51,7 +54,7 @@ def test_each_recipe_leaves_a_whole_checkpoint_that_says_what_it_is(name, tmp_pa
         assert made.words == language_for(made.recipe).words
 
 
-def test_making_twice_gives_the_same_and_says_that_it_agrees(tmp_path, capsys):
+def test_making_twice_gives_the_same_and_says_that_it_agrees(tmp_path, capsys, little):
     run(tiny("newswire-lm"), folder=tmp_path)
     first = checkpoints.load(tmp_path / "newswire-lm").digest
     assert run(tiny("newswire-lm"), folder=tmp_path)
@@ -59,7 +62,7 @@ def test_making_twice_gives_the_same_and_says_that_it_agrees(tmp_path, capsys):
     assert "agrees within 0.002" in capsys.readouterr().out
 
 
-def test_what_does_not_agree_replaces_only_by_force(tmp_path, capsys):
+def test_what_does_not_agree_replaces_only_by_force(tmp_path, capsys, little):
     run(tiny("newswire-lm"), folder=tmp_path)
     first = checkpoints.load(tmp_path / "newswire-lm").digest
     other = tiny("newswire-lm", steps=30, learning_rate=0.02)
@@ -102,7 +105,7 @@ def test_groups_of_like_length_take_every_document_equally_often():
     groups = {}
     for seed in range(120):  # a group is missed with probability (7/8)**120 * 8 < 1e-6
         group = recipes._alike(drawn, 8, generator(seed, "g"))
-        groups[tuple(group.lengths.tolist())] = group
+        groups[str(group.tokens.tolist())] = group
     assert len(groups) == 8
     rows = [tuple(g.tokens[i, : g.lengths[i]].tolist()) for g in groups.values() for i in range(len(g))]
     assert sorted(rows) == sorted(tuple(drawn.tokens[i, : drawn.lengths[i]].tolist()) for i in range(200))
@@ -121,7 +124,7 @@ def test_bits_per_byte_against_scoring_token_by_token():
             # Windows of 8 begin at every 4th token; a token belongs to the first window that reaches it.
             begin = 0 if i < 8 else 4 * (i // 4 - 1)
             prefix = torch.tensor([[0, *ids[begin:i]]])
-            total -= float(model(prefix)[0, -1].log_softmax(-1)[token])
+            total -= model(prefix)[0, -1].log_softmax(-1)[token].item()
         nats.append(total)
         count += len(ids)
     metrics = recipes._text_metrics(model, tokenizer, texts)
@@ -187,7 +190,7 @@ def test_shipped_recipes_are_the_ones_in_the_code(name):
     assert isinstance(recipe, Recipe) and about["settings"] == json.loads(json.dumps(dict(recipe.settings)))
     assert (about["name"], about["seed"]) == (name, recipe.seed) and about["seconds"] > 0
     past = history(name)
-    assert past["tokens"] == about["tokens"] and past["loss"][-1] < 0.7 * past["loss"][0]
+    assert past["tokens"] == about["tokens"] and past["loss"][-1] < past["loss"][0] - 0.5
     assert len(past["step"]) == len(past["loss"]) <= 200
 
 

@@ -45,16 +45,18 @@ def test_prose_stays_and_the_rest_goes():
 @pytest.mark.parametrize(
     "marked, plain",
     [
-        ("Call :func:`~os.path.join` on all of the parts that are in the list.", "Call join on all of the parts that are in the list."),
-        ("Use ``x`` and *y* as the names of the axes that are in the figure.", "Use x and y as the names of the axes that are in the figure."),
-        ("See the `manual <there.html>`_ for all that is to be said of this.", "See the manual for all that is to be said of this."),
-        ("It is \u201cas if\u201d the file had been read \u2013 and it has not been.", "It is \"as if\" the file had been read - and it has not been."),
-        ("This was found by the authors of [1]_ in the year of the report.", "This was found by the authors of in the year of the report."),
-        ("Create a `.Line2D` with the data that is in the two sequences.", "Create a Line2D with the data that is in the two sequences."),
+        ("Call :func:`~os.path.join` on all of the parts.", "Call join on all of the parts."),
+        ("Call :py:meth:`the method <A.m>` of all of the parts.", "Call the method of all of the parts."),
+        ("Use ``x`` and *y* as the names of the axes.", "Use x and y as the names of the axes."),
+        ("See the `manual <there.html>`_ for all that is to be said.", "See the manual for all that is to be said."),
+        ("It is \u201cas if\u201d the file had been read \u2013 and it is not.", 'It is "as if" the file had been read - and it is not.'),
+        ("This was found by the authors [1]_ in the year of the report.", "This was found by the authors in the year of the report."),
+        ("Create a `.Line2D` with the data that is in a sequence.", "Create a Line2D with the data that is in a sequence."),
     ],
-)  # fmt: skip
+)
 def test_marks_are_taken_off(marked, plain):
-    assert text.clean(marked) == [plain]
+    # Behind each stands a sentence that makes it long enough for prose.
+    assert text.clean(f"{marked} {OTHER}") == [f"{plain} {OTHER}"]
 
 
 def test_wrapped_lines_are_joined_and_bullets_are_texts():
@@ -65,11 +67,17 @@ def test_wrapped_lines_are_joined_and_bullets_are_texts():
 @pytest.mark.parametrize(
     "raw",
     [
-        "", "Short.", "the first letter of this one is small, and it is of no use to us.", "This one has no full stop at the end of it and is cut off",
-        "Для этого абзаца нужен другой корпус, и он не должен быть в нашем.", "The value is x_1 = 3*y + [4, 5, 6] - {7: 8} / 9 ** 10 of the 11, 12, 13.",
-        "The energy is :math:`E = m c^2` in all of the units that are in use here.", "Windows numpy matplotlib scipy torch networkx sphinx docutils jinja."
+        "",
+        "Short.",
+        "the first letter of this one is small, and it is of no use to us.",
+        "This one has no full stop at the end of it and is cut off in the middle of the",
+        "Для этого абзаца нужен другой корпус, и он не должен быть в нашем.",
+        "The value is x_1 = 3*y + [4, 5, 6] - {7: 8} / 9 ** 10 of the 11, 12, 13.",
+        "The energy is :math:`E = m c^2` in all of the units that are in use here.",
+        "Windows numpy matplotlib scipy torch networkx sphinx docutils jinja.",
+        "The call is in the middle of the text. >>> f([1]) and the rest of it is the output of the call.",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_prose(raw):
     assert text.clean(raw) == []
 
@@ -88,13 +96,15 @@ def installation(tmp_path, monkeypatch):
     (package / "tests").mkdir(parents=True)
     (package / "__init__.py").write_text(f'"""{PROSE}\n\n{OTHER}\n"""\nraise RuntimeError("imported")\n')
     (package / "copied.py").write_text(f'def g():\n    """{PROSE}\n\n    {OTHER}\n    """\n')
-    own = "Every one of these words is in a docstring of a method, which is in a class, and it is at the third level of the tree of names."
-    (package / "deep.py").write_text(f'class A:\n    async def m(self):\n        """{own}"""\n        def inner():\n            """{PROSE}"""\n')
+    own = "Every one of these words is in a docstring of a method, which is in a class, and that is at the third level of the tree."
+    inner = f'        def inner():\n            """{PROSE}"""\n'
+    (package / "deep.py").write_text(f'class A:\n    async def m(self):\n        """{own}"""\n{inner}')
     (package / "broken.py").write_text(f'"""{OTHER}"""\ndef (:\n')
     (package / "latin.py").write_bytes(b'"""' + "é".encode("latin-1") * 200 + b'"""')
     (package / "tests" / "test_x.py").write_text(f'"""{OTHER} {PROSE}"""')
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(text, "SOURCES", {"pretend": ("pretend",), "absent": ("no_such_package_here", "no_such_package_here/sub")})
+    absent = ("no_such_package_here", "no_such_package_here/sub")
+    monkeypatch.setattr(text, "SOURCES", {"pretend": ("pretend",), "absent": absent})
     return own
 
 
