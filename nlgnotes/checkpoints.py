@@ -37,6 +37,8 @@ class Checkpoint:
         tokenizer: of a model of text; None where there are words.
         recipe: how it was made.
         metrics: what it achieved.
+        history: how its loss fell: ``step`` and ``loss`` (means over equal stretches), ``tokens``, ``seconds``;
+            empty where none was kept.
         digest: SHA-256 of the weights file; empty for a model that is not ours.
     """
 
@@ -45,6 +47,7 @@ class Checkpoint:
     tokenizer: Any = None
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    history: dict[str, Any] = field(default_factory=dict)
     digest: str = ""
 
 
@@ -62,9 +65,10 @@ def save(
     tokenizer: Any = None,
     recipe: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
+    history: Mapping[str, Any] | None = None,
     dtype: torch.dtype = torch.float16,
 ) -> Path:
-    """Write a checkpoint: ``config.json``, ``weights.safetensors`` and, with a tokenizer, ``tokenizer.json``.
+    """Write a checkpoint: ``config.json``, ``weights.safetensors``, and what there is of ``tokenizer.json`` and ``history.json``.
 
     The folder is written beside its place and then renamed into it: an interruption leaves the
     old one, or none.
@@ -73,7 +77,7 @@ def save(
         path: the folder to make or replace; a bare name stands for one of the shipped.
         model: one of the known architectures.
         words, tokenizer: exactly one of the two.
-        recipe, metrics: JSON-able.
+        recipe, metrics, history: JSON-able.
         dtype: in which the weights are stored.
 
     Returns:
@@ -81,7 +85,7 @@ def save(
 
     Raises:
         ValueError: an unknown architecture, both or neither of words and tokenizer, words of the
-            wrong number or repeated, weights that are not finite in ``dtype``, recipe or metrics not JSON.
+            wrong number or repeated, weights that are not finite in ``dtype``, or a mapping that is not JSON.
     """
     kind = next((name for name, (cls, _) in ARCHITECTURES.items() if type(model) is cls), None)
     if kind is None:
@@ -107,8 +111,9 @@ def save(
     }
     try:
         text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        past = json.dumps(dict(history or {}), allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
-        raise ValueError(f"recipe and metrics must be JSON; {error}") from None
+        raise ValueError(f"recipe, metrics and history must be JSON; {error}") from None
     place = _place(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
@@ -117,6 +122,8 @@ def save(
         (draft / "config.json").write_text(text, encoding="utf-8")
         if tokenizer is not None:
             tokenizer.save(draft / "tokenizer.json")
+        if history:
+            (draft / "history.json").write_text(past, encoding="utf-8")
         draft.chmod(0o755)
         replace_folder(draft, place)
     finally:
@@ -166,7 +173,8 @@ def load(name: str | Path) -> Checkpoint:
         _read(place / "tokenizer.json")
         tokenizer = ByteBPE.load(place / "tokenizer.json")
     words = None if words is None else tuple(words)
-    return Checkpoint(model.eval(), words, tokenizer, described["recipe"], described["metrics"], described["sha256"])
+    history = _json(place / "history.json") if (place / "history.json").is_file() else {}
+    return Checkpoint(model.eval(), words, tokenizer, described["recipe"], described["metrics"], history, described["sha256"])
 
 
 def _place(name: str | Path) -> Path:
@@ -181,14 +189,19 @@ def _read(file: Path) -> bytes:
         raise FileNotFoundError(f"{file} is missing from the checkpoint") from None
 
 
-def _described(file: Path) -> dict[str, Any]:
+def _json(file: Path) -> dict[str, Any]:
     data = _read(file)
     try:
-        described = json.loads(data)
+        values = json.loads(data)
     except ValueError as error:
         raise ValueError(f"{file} is not JSON; {error}") from None
-    if not isinstance(described, dict):
-        raise ValueError(f"{file} must hold a JSON object; got {type(described).__name__}")
+    if not isinstance(values, dict):
+        raise ValueError(f"{file} must hold a JSON object; got {type(values).__name__}")
+    return values
+
+
+def _described(file: Path) -> dict[str, Any]:
+    described = _json(file)
     if described.keys() != KEYS:
         strange, missing = sorted(described.keys() - KEYS), sorted(KEYS - described.keys())
         raise ValueError(f"{file} must hold the keys {sorted(KEYS)}; got unknown {strange}, missing {missing}")

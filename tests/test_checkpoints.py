@@ -32,6 +32,17 @@ def test_round_trip(saved, tmp_path):
         assert b.dtype == torch.float32 and torch.equal(a.half().float(), b)
 
 
+def test_a_history_comes_back_and_a_truncated_one_is_named(saved):
+    model, folder = saved
+    assert checkpoints.load(folder).history == {}
+    past = {"step": [10, 20], "loss": [2.0, 1.5]}
+    checkpoints.save(folder, model, words=WORDS, history=past)
+    assert checkpoints.load(folder).history == past
+    (folder / "history.json").write_text('{"step": [10')
+    with pytest.raises(ValueError, match="history.json"):
+        checkpoints.load(folder)
+
+
 def test_saving_again_replaces_and_a_failure_leaves_the_old(saved, tmp_path, monkeypatch):
     model, folder = saved
     checkpoints.save(folder, model, words=WORDS, recipe={"seed": 1}, metrics={})
@@ -107,7 +118,7 @@ def test_bad_arguments_of_save(saved, tmp_path):
         checkpoints.save(tmp_path / "x", torch.nn.Linear(1, 1), words=WORDS)
     with pytest.raises(ValueError, match="words or tokenizer"):
         checkpoints.save(tmp_path / "x", model)
-    with pytest.raises(ValueError, match="recipe and metrics must be JSON"):
+    with pytest.raises(ValueError, match="recipe, metrics and history must be JSON"):
         checkpoints.save(tmp_path / "x", model, words=WORDS, metrics={"x": float("nan")})
     model.norm.data[0] = 1e6
     with pytest.raises(ValueError, match="weights must be finite in torch.float16; norm"):

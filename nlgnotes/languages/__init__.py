@@ -2,6 +2,7 @@
 
 from nlgnotes.languages.base import Documents, Language
 from nlgnotes.languages.markov import Markov
+from nlgnotes.languages.named import language_digest, language_for
 from nlgnotes.languages.newswire import Newswire
 
-__all__ = ["Documents", "Language", "Markov", "Newswire"]
+__all__ = ["Documents", "Language", "Markov", "Newswire", "language_digest", "language_for"]
