@@ -1,6 +1,5 @@
 """The book's figures: arrays in, ``ax`` out. Nothing is computed here, and colour is never the only sign."""
 
-import html
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -11,7 +10,7 @@ from nlgnotes.estimate import Interval
 
 __all__ = [
     "BLACK", "BLUE", "GREEN", "MARKERS", "ORANGE", "PALETTE", "PURPLE", "RED", "SKY", "YELLOW", "attention_heatmap", "forest",
-    "frontier", "lines", "log_rank", "loss_curve", "next_token_bars", "property_matrix", "style", "surprisal_figure", "surprisal_html",
+    "frontier", "lines", "log_rank", "loss_curve", "next_token_bars", "property_matrix", "style",
 ]  # fmt: skip
 
 # Okabe and Ito (2008): told apart with any of the common colour deficiencies.
@@ -259,60 +258,5 @@ def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
     return ax
 
 
-def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> str:
-    """A text as HTML, each token with its surprisal: tint, underline that thickens, and the number below.
-
-    Args:
-        tokens: one string per token.
-        surprisals: -log p of each, in nats.
-        most: the surprisal of the strongest tint.
-
-    Returns:
-        A string; give it to ``IPython.display.HTML``. The letters are dark on every tint, in dark mode too.
-
-    Raises:
-        ValueError: the lengths differ, or a surprisal is negative or NaN.
-    """
-    values = _surprisals(tokens, surprisals)
-    spans = []
-    for token, value in zip(tokens, values, strict=True):
-        share = min(value / most, 1.0)
-        look = f"background:{_tint(share)};color:#000;border-bottom:{1 + round(4 * share)}px solid #000;padding:0 .15em"
-        number = f'<span style="display:block;font-size:.7em;line-height:1.2">{value:.1f}</span>'
-        word = html.escape(token).replace("\n", "↵")
-        look = f"display:inline-block;text-align:center;white-space:pre;margin:.15em .1em;{look}"
-        spans.append(f'<span style="{look}">{word or "∅"}{number}</span>')
-    return f'<div role="group" aria-label="tokens with their surprisal in nats" style="line-height:1.5">{"".join(spans)}</div>'
-
-
-def surprisal_figure(tokens: Sequence[str], surprisals, *, most: float = 8.0, columns: int = 10, ax=None):
-    """The same as :func:`surprisal_html` for print: a grid of tokens, read line by line, with tint and number."""
-    values = _surprisals(tokens, surprisals)
-    ax = _axes(ax)
-    for i, (token, value) in enumerate(zip(tokens, values, strict=True)):
-        box = {"facecolor": _tint(min(value / most, 1.0)), "edgecolor": "none", "pad": 3}
-        # A dollar would begin a formula.
-        word = token.replace("\n", "↵").replace("$", r"\$")
-        ax.text(i % columns, -(i // columns), f"{word}\n{value:.1f}", ha="center", va="center", fontsize=10, bbox=box)
-    ax.set(xlim=(-0.6, columns - 0.4), ylim=(-((len(tokens) - 1) // columns) - 0.6, 0.6))
-    ax.set_axis_off()
-    return ax
-
-
 def _axes(ax):
     return plt.subplots()[1] if ax is None else ax
-
-
-def _surprisals(tokens: Sequence[str], surprisals) -> np.ndarray:
-    values = np.asarray(surprisals, dtype=float)
-    if values.shape != (len(tokens),):
-        raise ValueError(f"surprisals must hold one number per token ({len(tokens)}); got {values.shape}")
-    if not (values >= -1e-6).all():
-        raise ValueError(f"surprisals must not be negative or NaN; got {values.min():g}")
-    return np.maximum(values, 0)
-
-
-def _tint(share: float) -> str:
-    """White to the palette's orange, on which black letters have a contrast above 8 to 1."""
-    white, orange = np.array([255, 255, 255]), np.array([230, 159, 0])
-    return "#" + "".join(f"{round(c):02x}" for c in white + share * (orange - white))

@@ -19,14 +19,14 @@ import torch
 
 from nlgnotes import checkpoints, text
 from nlgnotes.estimate import Interval, ratio_of_totals
-from nlgnotes.files import replace_folder, write_whole
-from nlgnotes.languages import Documents, Language, Markov, Newswire
+from nlgnotes.files import replace_folder
+from nlgnotes.languages import Documents, Language, language_digest, language_for
 from nlgnotes.randomness import generator
 from nlgnotes.tokenizer import ByteBPE
 from nlgnotes.training import Batch, History, document_batch, fit, token_nll
 from nlgnotes.transformer import Decoder, DecoderConfig
 
-__all__ = ["RECIPES", "Made", "Recipe", "history", "language_digest", "language_for", "run"]
+__all__ = ["RECIPES", "Made", "Recipe", "run"]
 
 Draw = Callable[[torch.Generator], Batch]
 
@@ -92,9 +92,8 @@ def run(name: str | Recipe, *, force: bool = False, progress: bool = True, folde
     about = {"name": recipe.name, "seed": recipe.seed, **made.source, "settings": dict(recipe.settings)}
     about |= {"seconds": round(made.history.seconds, 1), "tokens": made.history.tokens, "threads": torch.get_num_threads()}
     about |= {"torch": torch.__version__, "tolerance": {recipe.metric: recipe.tolerance}}
-    vocabulary = {"words": made.words, "tokenizer": made.tokenizer}
-    fresh = checkpoints.save(work / "made", made.model, **vocabulary, recipe=about, metrics=made.metrics)
-    write_whole(fresh / "history.json", json.dumps(_thinned(made.history)))
+    kept = {"words": made.words, "tokenizer": made.tokenizer, "metrics": made.metrics, "history": _thinned(made.history)}
+    fresh = checkpoints.save(work / "made", made.model, recipe=about, **kept)
     shown = (f"{k} {Interval(**v) if isinstance(v, dict) else v}" for k, v in made.metrics.items())
     say(f"{recipe.name}: {', '.join(shown)}")
     agrees = True
@@ -108,53 +107,6 @@ def run(name: str | Recipe, *, force: bool = False, progress: bool = True, folde
     replace_folder(fresh, place)
     shutil.rmtree(work)
     return agrees
-
-
-def history(name: str, folder: Path | None = None) -> dict[str, Any]:
-    """How the loss of a shipped model fell: ``step`` and ``loss`` (means over equal stretches), ``tokens``, ``seconds``.
-
-    Raises:
-        FileNotFoundError: there is no such checkpoint, or it came without a history.
-    """
-    path = (checkpoints.FOLDER if folder is None else folder) / name / "history.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"no history of {name!r} in {path.parent}")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def language_for(about: Mapping[str, Any]) -> Language:
-    """The language that a shipped model was trained on, from its checkpoint's ``recipe``.
-
-    Raises:
-        ValueError: the recipe names none, or the language is no longer the one it was (its digest differs).
-    """
-    named = about.get("language")
-    if named == "newswire":
-        language: Language = Newswire.standard()
-    elif named in ("markov-even", "markov-uneven"):
-        maker = Markov.even if named == "markov-even" else Markov.uneven
-        language = maker(about["language_vocab_size"], generator(about["language_seed"], named))
-    else:
-        raise ValueError(f"recipe must name a language; got {named!r}")
-    if "language_digest" in about and language_digest(language) != about["language_digest"]:
-        raise ValueError(f"the language {named} has changed since the model was trained: make the model again")
-    return language
-
-
-def language_digest(language: Language) -> str:
-    """SHA-256 over the words and the next-token distributions (to four decimals) after many fixed prefixes.
-
-    It sees what the language says, not how it is written: a rewrite of its code changes nothing.
-    """
-    size = language.vocab_size
-    tokens = torch.randint(1, size, (size - 1, 12), generator=generator(0, "language digest"))
-    tokens[:, 0] = torch.arange(1, size)
-    digest = hashlib.sha256("\n".join(language.words).encode())
-    for length in (0, 1, 2, 12):
-        prefixes = tokens[:1, :0] if length == 0 else tokens[:, :length]
-        scores = (language.next_log_probs(prefixes).clamp(min=-99.0) * 1e4).round().long()
-        digest.update(scores.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _make_language_model(recipe: Recipe, work: Path, progress: bool) -> Made:

@@ -14,7 +14,7 @@ FLOORS = {
                   "calibration"},
     "machinery": {"checkpoints", "generation", "training"},
     "procedures": {"exposure_bias", "gan", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
-    "garden": {"plotting", "widgets", "claims"},
+    "garden": {"plotting", "surprisal", "widgets", "claims"},
     "attic": {"recipes"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -25,7 +25,7 @@ LOWER = {
     "attic": set(FLOORS) - {"attic"},
 }  # fmt: skip
 # Along the arrows of one floor.
-ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate")}
+ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
 # Draws from torch's global generator, or seeds it.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
 from scipy import stats
 
-from nlgnotes.languages import Documents, Language, Markov, Newswire
+from nlgnotes.languages import Documents, Language, Markov, Newswire, language_digest, language_for
 from nlgnotes.randomness import generator
 
 FALSE_ALARM = 1e-6
@@ -370,3 +370,20 @@ def test_wrong_arguments():
     for words, match in [(["a", "b"], "start with"), (["<eos>", "a", "a"], "'a' twice"), (["<eos>", "a b"], "white space")]:
         with pytest.raises(ValueError, match=match):
             Markov(words, torch.full((len(words), len(words)), 1 / len(words)))
+
+
+def test_the_digest_sees_what_a_language_says():
+    assert language_digest(Newswire.toy()) == language_digest(Newswire.toy())
+    assert language_digest(Newswire.toy()) != language_digest(Newswire.toy(epsilon=0.051))
+    assert language_digest(Markov.even(20, generator(0, "a"))) != language_digest(Markov.even(20, generator(0, "b")))
+
+
+def test_language_for_refuses_a_language_that_has_changed():
+    about = {"language": "markov-even", "language_seed": 0, "language_vocab_size": 20}
+    language = language_for(about)
+    assert torch.equal(language.table, Markov.even(20, generator(0, "markov-even")).table)
+    assert language_for({**about, "language_digest": language_digest(language)}).words == language.words
+    with pytest.raises(ValueError, match="markov-even has changed since the model was trained"):
+        language_for({**about, "language_digest": "0" * 64})
+    with pytest.raises(ValueError, match="recipe must name a language; got None"):
+        language_for({})

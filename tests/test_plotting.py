@@ -86,30 +86,10 @@ def test_property_matrix_has_words(ax):
         plotting.property_matrix([[1.5]], ["x"], ["y"])
 
 
-def test_surprisal_html_has_numbers_underlines_and_contrast():
-    page = plotting.surprisal_html(["<a>", "b"], [0.0, 20.0])
-    assert "&lt;a&gt;" in page and "<a>" not in page and ">0.0<" in page and ">20.0<" in page
-    assert re.findall(r"border-bottom:(\d)px", page) == ["1", "5"]
-    for tint in re.findall(r"background:(#\w{6});color:#000", page):
-        assert (luminance(tint) + 0.05) / 0.05 > 7
-    assert len(re.findall(r"background:", page)) == 2
-
-
-def test_surprisal_figure_says_the_same(ax):
-    assert plotting.surprisal_figure(["a", "$", "c"], [1.0, 2.0, 3.0], columns=2, ax=ax) is ax
-    assert [t.get_text() for t in ax.texts] == ["a\n1.0", "\\$\n2.0", "c\n3.0"]
-    assert [t.get_position() for t in ax.texts] == [(0, 0), (1, 0), (0, -1)]
-    ax.figure.canvas.draw()
-    for draw in (plotting.surprisal_figure, plotting.surprisal_html):
-        with pytest.raises(ValueError, match="negative or NaN"):
-            draw(["a"], [-1.0])
-
-
 def test_a_new_figure_when_none_is_given():
     axes = [plotting.loss_curve([1], [1.0]), plotting.frontier({"a": ([1.0], [1.0])}),
             plotting.next_token_bars(["a"], [1.0], [1.0]),
-            plotting.attention_heatmap([[1.0]], ["a"]), plotting.property_matrix([[1.0]], ["a"], ["b"]),
-            plotting.surprisal_figure(["a"], [1.0])]  # fmt: skip
+            plotting.attention_heatmap([[1.0]], ["a"]), plotting.property_matrix([[1.0]], ["a"], ["b"])]  # fmt: skip
     assert len({a.figure.number for a in axes}) == len(axes)
 
 

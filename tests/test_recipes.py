@@ -9,9 +9,9 @@ import torch
 
 from nlgnotes import checkpoints, recipes, text
 from nlgnotes.estimate import ratio_of_totals
-from nlgnotes.languages import Documents, Markov, Newswire
+from nlgnotes.languages import Documents, Markov, Newswire, language_digest, language_for
 from nlgnotes.randomness import generator
-from nlgnotes.recipes import RECIPES, Recipe, history, language_digest, language_for, run
+from nlgnotes.recipes import RECIPES, Recipe, run
 from nlgnotes.tokenizer import ByteBPE
 from nlgnotes.training import token_nll
 from nlgnotes.transformer import Decoder, DecoderConfig
@@ -46,7 +46,7 @@ def test_each_recipe_leaves_a_whole_checkpoint_that_says_what_it_is(name, tmp_pa
     assert made.recipe["settings"] == recipe.settings and made.recipe["seed"] == 0
     assert made.metrics[recipe.metric].keys() == {"value", "low", "high", "n"}
     steps = 6 if name == "newswire-lm" else 4
-    past = history(name, tmp_path)
+    past = made.history
     assert past["step"] == list(range(1, steps + 1)) and len(past["loss"]) == steps and past["tokens"] == made.recipe["tokens"]
     if name == "python-docs-lm":
         assert made.recipe["corpus_digest"] == text.corpus_digest() and made.tokenizer.vocab_size == 280
@@ -139,23 +139,6 @@ def test_bits_per_byte_against_scoring_token_by_token():
     assert metrics["bytes_per_token"] == pytest.approx(sum(size) / count, abs=1e-3)
 
 
-def test_the_digest_sees_what_a_language_says():
-    assert language_digest(Newswire.toy()) == language_digest(Newswire.toy())
-    assert language_digest(Newswire.toy()) != language_digest(Newswire.toy(epsilon=0.051))
-    assert language_digest(Markov.even(20, generator(0, "a"))) != language_digest(Markov.even(20, generator(0, "b")))
-
-
-def test_language_for_refuses_a_language_that_has_changed():
-    about = {"language": "markov-even", "language_seed": 0, "language_vocab_size": 20}
-    language = language_for(about)
-    assert torch.equal(language.table, Markov.even(20, generator(0, "markov-even")).table)
-    assert language_for({**about, "language_digest": language_digest(language)}).words == language.words
-    with pytest.raises(ValueError, match="markov-even has changed since the model was trained"):
-        language_for({**about, "language_digest": "0" * 64})
-    with pytest.raises(ValueError, match="recipe must name a language; got None"):
-        language_for({})
-
-
 def test_the_command_line(capsys, monkeypatch):
     assert recipes.main(["--list"]) == 0
     listed = capsys.readouterr().out
@@ -178,8 +161,6 @@ def test_the_command_line(capsys, monkeypatch):
 def test_unknown_names():
     with pytest.raises(ValueError, match="name must be one of newswire-lm, .*; got 'gpt'"):
         run("gpt")
-    with pytest.raises(FileNotFoundError, match="no history of 'gpt'"):
-        history("gpt")
 
 
 def test_everything_is_shipped():
@@ -194,7 +175,7 @@ def test_shipped_recipes_are_the_ones_in_the_code(name):
     recipe, about = RECIPES[name], config["recipe"]
     assert isinstance(recipe, Recipe) and about["settings"] == json.loads(json.dumps(dict(recipe.settings)))
     assert (about["name"], about["seed"]) == (name, recipe.seed) and about["seconds"] > 0
-    past = history(name)
+    past = checkpoints.load(name).history
     assert past["tokens"] == about["tokens"] and past["loss"][-1] < past["loss"][0] - 0.5
     assert len(past["step"]) == len(past["loss"]) <= 200
 
