@@ -24,6 +24,14 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
+    def __format__(self, spec: str) -> str:
+        """All three numbers in one format.
+
+        >>> f"{Interval(0.5, 0.25, 0.75, 10):.1f}"
+        '0.5 [0.2, 0.8]'
+        """
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]" if spec else str(self)
+
     def __contains__(self, number: float | int) -> bool:
         return self.low <= number <= self.high
 

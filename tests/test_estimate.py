@@ -67,3 +67,8 @@ def test_interval_speaks_and_scales():
 def test_ill_arguments_are_refused(call, word):
     with pytest.raises(ValueError, match=word):
         call()
+
+
+def test_an_interval_formats_all_its_numbers_alike():
+    interval = Interval(1.25, -0.5, 3.0, 4)
+    assert f"{interval:.1f}" == "1.2 [-0.5, 3.0]" and f"{interval}" == str(interval) == "1.25 [-0.5, 3]"
