@@ -22,7 +22,7 @@ test: $(EXTRA) ## install, then all that CI checks: unit tests, every lecture's 
 	@$(BIN)/python tests/test_site.py
 	@$(BIN)/python book/_ext/build.py --if-stale
 	@$(BIN)/python book/_ext/solutions.py _build/nbval
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax tests _build/nbval
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --doctest-modules tests nlgnotes _build/nbval
 
 lab: $(BASE) ## JupyterLab on book/
 	@$(BIN)/jupyter lab --notebook-dir=book

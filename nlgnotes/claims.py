@@ -92,10 +92,10 @@ class Ledger:
 
     def table(self) -> "Table":
         """The full table, with numbers: HTML in a notebook, text elsewhere."""
-        head = ("claim", "what is claimed", "kind", "the paper", "ours", "margin", "this run")
+        head = ("claim", "this run", "ours", "margin", "the paper")
         rows = [
-            (c.id, c.sentence, c.kind, f"{c.paper} ({c.source or 'source not stated'})" if c.paper else "—",
-             _shown(c.ours, c.unit), c.margin or "rounding", c.verdict) for c in self.claims
+            (f"{c.sentence}\n{c.id} · {c.kind}", c.verdict, _shown(c.ours, c.unit), c.margin or "rounding",
+             f"{c.paper} ({c.source or 'source not stated'})" if c.paper else "—") for c in self.claims
         ]  # fmt: skip
         return Table(f"Claims of the lecture {self.lecture}, seed {self.seed}", head, tuple(rows))
 
@@ -127,7 +127,10 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that draws itself as HTML in a notebook and as text elsewhere."""
+    """A table that draws itself as HTML in a notebook and as text elsewhere.
+
+    A second line of a cell is drawn small below the first.
+    """
 
     caption: str
     head: tuple[str, ...]
@@ -137,13 +140,13 @@ class Table:
         head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in self.head)
         body = ""
         for name, *cells in self.rows:
-            data = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-            body += f'<tr><th scope="row">{html.escape(name)}</th>{data}</tr>\n'
+            data = "".join(f"<td>{_two_lines(cell)}</td>" for cell in cells)
+            body += f'<tr><th scope="row">{_two_lines(name)}</th>{data}</tr>\n'
         caption = f"<caption>{html.escape(self.caption)}</caption>"
         return f'<table class="claims">{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>'
 
     def __repr__(self) -> str:
-        lines = [self.head, *self.rows]
+        lines = [self.head, *(tuple(cell.replace("\n", "  ") for cell in row) for row in self.rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.head))]
         text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
         return "\n".join([self.caption, *text])
@@ -211,6 +214,11 @@ def _number(id: str, ours: object) -> Interval | float | str:
         return float(ours)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"ours must be an Interval, a number or words ({id}); got {ours!r}") from None
+
+
+def _two_lines(cell: str) -> str:
+    first, _, second = cell.partition("\n")
+    return html.escape(first) + (f"<br><small>{html.escape(second)}</small>" if second else "")
 
 
 def _shown(ours: Interval | float | str, unit: str) -> str:

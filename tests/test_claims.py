@@ -54,8 +54,9 @@ def test_numbers_that_json_lacks_are_written_as_words(tmp_path):
 def test_table_is_accessible_and_says_everything_in_words():
     page = ledger(holds=False).table()._repr_html_()
     assert "<caption>Claims of the lecture sampling, seed 0</caption>" in page
-    assert page.count('scope="col"') == 7 and page.count('scope="row"') == 2
+    assert page.count('scope="col"') == 5 and page.count('scope="row"') == 2
     assert "Order &lt;stays&gt;." in page and "<td>fails</td>" in page and "seen in a secondary source a survey" in page
+    assert "<small>order · identity</small>" in page
     text = repr(ledger().table())
     assert "0.5 [0.4, 0.6] nats" in text and "within 0.05 nats" in text and "holds" in text
 

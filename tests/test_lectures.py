@@ -62,6 +62,7 @@ def test_every_recorded_claim_is_in_the_stored_verdicts(lecture):
     recorded = {name for cell in code(lecture) for name in re.findall(r"\.record\(\s*f?[\"']([^\"']+)[\"']", cell.source)}
     stored = [VERDICT.match(line)[1] for line in code(lecture)[-1].outputs[0].text.splitlines()]
     assert recorded and len(stored) == len(set(stored))
+    assert [name for name in [*recorded, *stored] if not name.startswith(f"{lecture.stem}.")] == []
     # An id written with a placeholder, f"top-k-{name}", stands for at least one line.
     missing = []
     for name in recorded:
