@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nlgnotes.retempering import retempered
 from nlgnotes.validation import check_count, check_interval, check_positive, check_scores
 
 __all__ = ["MaxEntropy", "MinP", "NoisedTopK", "RandomMask", "RandomTopK", "Sampler", "TargetEntropy", "Temperature",
@@ -148,7 +149,7 @@ class MaxEntropy(Transform):
         check_positive("E", self.E)
 
     def _apply(self, x, generator):
-        return _retemper(x, self.E, self.raises)
+        return retempered(x, self.E, upwards=self.raises)
 
 
 @dataclass(frozen=True)
@@ -287,43 +288,3 @@ def _descending(x: Tensor) -> Tensor:
     """Every row's values downwards; without their ids NumPy sorts several times faster than torch."""
     plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
     return torch.from_numpy(np.sort(x.detach().numpy(), -1)).flip(-1) if plain else x.sort(-1, descending=True).values
-
-
-def _retemper(x: Tensor, E: float, raise_too: bool) -> Tensor:
-    """Find b = 1/T with H(b) = E by Newton's method in log b inside a shrinking bracket, in float64."""
-    possible = x > -INF
-    z = (x.double() - x.double().amax(-1, keepdim=True)).masked_fill(~possible, 0)
-    high, low = possible.sum(-1).double().log(), ((z == 0) & possible).sum(-1).double().log()
-    b = torch.ones_like(high)
-    todo = _entropy(z, possible, b)[0] > E if not raise_too else torch.ones_like(b, dtype=torch.bool)
-    to_top, to_flat = todo & (E <= low), todo & (E >= high) & (E > low)
-    rows = (todo & ~to_top & ~to_flat).nonzero().squeeze(-1)
-    if len(rows):
-        b[rows] = _solve(z[rows], possible[rows], E)
-    b[to_flat] = 0
-    dropped = ~possible | (to_top[:, None] & (z < 0))
-    return torch.where(todo[:, None], (b[:, None] * z).to(x.dtype).masked_fill(dropped, -INF), x)
-
-
-def _solve(z: Tensor, possible: Tensor, E: float) -> Tensor:
-    gap = z.masked_fill(z == 0, -INF).amax(-1).neg()  # to the second-largest score: beyond 750 / gap only the maximum is left
-    lo, hi = (1e-9 / z.amin(-1).neg()).log(), (750 / gap).log()
-    u = torch.zeros_like(lo).clamp(lo, hi)
-    for step in range(200):
-        H, slope = _entropy(z, possible, u.exp())
-        lo, hi = torch.where(H > E, u, lo), torch.where(H > E, hi, u)
-        if bool(((H - E).abs() < 1e-9).logical_or(hi - lo < 1e-14).all()):
-            break
-        newton = u - (H - E) / slope
-        inside = (newton > lo) & (newton < hi)
-        u = torch.where((H - E).abs() < 1e-9, u, torch.where(inside & (step % 4 != 3), newton, (lo + hi) / 2))
-    return u.exp()
-
-
-def _entropy(z: Tensor, possible: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Entropy of softmax(b z) over the possible tokens, and its derivative with respect to log b."""
-    w = (b[:, None] * z).exp() * possible
-    total = w.sum(-1)
-    mean = (w * z).sum(-1) / total
-    variance = (w * z * z).sum(-1) / total - mean**2
-    return total.log() - b * mean, -(b**2) * variance

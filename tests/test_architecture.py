@@ -10,7 +10,7 @@ FLOORS = {
     "cellar": {"randomness", "estimate", "validation", "files"},
     "words": {"languages", "text", "tokenizer", "tasks"},
     "networks": {"attention", "moe", "transformer"},
-    "equations": {"sampling", "properties", "gumbel", "policy_gradient", "preferences", "degeneration", "metrics",
+    "equations": {"sampling", "retempering", "properties", "gumbel", "policy_gradient", "preferences", "degeneration", "metrics",
                   "calibration"},
     "machinery": {"checkpoints", "generation", "training"},
     "procedures": {"exposure_bias", "gan", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
@@ -25,7 +25,7 @@ LOWER = {
     "attic": set(FLOORS) - {"attic"},
 }  # fmt: skip
 # Along the arrows of one floor.
-ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal")}
+ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
 # Draws from torch's global generator, or seeds it.
