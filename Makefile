@@ -18,11 +18,12 @@ help: ## say what there is
 book: $(BASE) ## install, execute every lecture, build the site; prints the path to open
 	@$(BIN)/python book/_ext/build.py
 
+# Two workers with two threads each would wait for each other on two cores: one thread each.
 test: $(EXTRA) ## install, then all that CI checks: unit tests, every lecture's verdicts and solutions, the site in a browser
 	@$(BIN)/python tests/test_site.py
 	@$(BIN)/python book/_ext/build.py --if-stale
 	@$(BIN)/python book/_ext/solutions.py _build/nbval
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --doctest-modules tests nlgnotes _build/nbval
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --doctest-modules tests nlgnotes _build/nbval
 
 lab: $(BASE) ## JupyterLab on book/
 	@$(BIN)/jupyter lab --notebook-dir=book

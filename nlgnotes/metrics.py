@@ -15,8 +15,10 @@ from torch import Tensor
 
 from nlgnotes.validation import check_count
 
-__all__ = ["Texts", "bleu", "bleu_counts", "corpus_bleu", "distinct_n", "distinct_n_per_document", "ngram_entropy", "self_bleu", "self_bleu_per_document",
-           "seq_rep_n", "seq_rep_n_per_document"]  # fmt: skip
+__all__ = [
+    "Texts", "bleu", "bleu_counts", "corpus_bleu", "distinct_n",
+    "distinct_n_per_document", "ngram_entropy", "self_bleu", "self_bleu_per_document", "seq_rep_n", "seq_rep_n_per_document",
+]  # fmt: skip
 
 Tokens = Int[Tensor, "documents time"]
 Lengths = Int[Tensor, "documents"]

@@ -252,7 +252,8 @@ def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
     low, high = ax.get_ylim()
     for i, (x, y, name, colour) in enumerate(ends):
         # Two names whose curves end together are moved apart.
-        shift = 8 * sum((1 if other < i else -1) for other in range(len(ends)) if other != i and abs(ends[other][1] - y) < 0.08 * (high - low))
+        near = [j for j in range(len(ends)) if j != i and abs(ends[j][1] - y) < 0.08 * (high - low)]
+        shift = 8 * sum(1 if j < i else -1 for j in near)
         ax.annotate(name, (x, y), xytext=(6, shift), textcoords="offset points", va="center", color=colour, annotation_clip=False)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     return ax

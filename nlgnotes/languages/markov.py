@@ -73,7 +73,8 @@ class Markov(Language):
     ) -> "Markov":
         """Uneven entropy: a share ``sure`` of the contexts is nearly certain, the rest are as in :meth:`even`.
 
-        A certain context gives one word the share ``top`` of what ``<eos>`` leaves. The sure word of a context is a random one; the other words share 1 - ``top`` equally.
+        A certain context gives one word the share ``top`` of what ``<eos>`` leaves. The sure word of a context is a
+        random one; the other words share 1 - ``top`` equally.
         """
         words, rows = _words(vocab_size, order, end)
         check_interval("sure", sure, 0.0, 1.0)
