@@ -10,7 +10,7 @@ from nlgnotes.estimate import Interval
 
 __all__ = [
     "BLACK", "BLUE", "GREEN", "MARKERS", "ORANGE", "PALETTE", "PURPLE", "RED", "SKY", "YELLOW", "attention_heatmap", "forest",
-    "frontier", "lines", "log_rank", "loss_curve", "next_token_bars", "property_matrix", "style",
+    "frontier", "lines", "log_rank", "next_token_bars", "property_matrix", "style",
 ]  # fmt: skip
 
 # Okabe and Ito (2008): told apart with any of the common colour deficiencies.
@@ -29,35 +29,6 @@ def style() -> None:
         "legend.fontsize": 11, "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": False, "lines.linewidth": 2, "figure.constrained_layout.use": True, "image.cmap": "cividis",
     })  # fmt: skip
-
-
-def loss_curve(steps, losses, floor: Interval | float | None = None, *, label: str = "model", ax=None):
-    """Losses over training steps, above the entropy floor of the language.
-
-    Args:
-        steps, losses: one-dimensional, of one length; losses in nats per token.
-        floor: the exact entropy rate, with its interval if it has one (drawn as a band).
-        label: of the curve.
-        ax: where to draw; a new figure if None.
-
-    Returns:
-        The axes.
-
-    Raises:
-        ValueError: the lengths differ.
-    """
-    steps, losses = np.asarray(steps), np.asarray(losses)
-    if steps.shape != losses.shape or steps.ndim != 1:
-        raise ValueError(f"steps and losses must be one-dimensional, of one length; got {steps.shape} and {losses.shape}")
-    ax = _axes(ax)
-    ax.plot(steps, losses, label=label)
-    if floor is not None:
-        ax.axhline(float(getattr(floor, "value", floor)), color=BLACK, linestyle="--", label="entropy of the language")
-        if isinstance(floor, Interval):
-            ax.axhspan(floor.low, floor.high, color=BLACK, alpha=0.15, linewidth=0)
-    ax.set(xlabel="training step", ylabel="nats per token")
-    ax.legend()
-    return ax
 
 
 def attention_heatmap(weights, tokens: Sequence[str], *, title: str = "", ax=None):

@@ -14,12 +14,6 @@ from nlgnotes import plotting  # noqa: E402
 from nlgnotes.estimate import Interval  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def ax():
     return plt.subplots()[1]
@@ -37,16 +31,6 @@ def test_style_is_opaque_white_with_the_palette():
         assert matplotlib.rcParams["axes.labelsize"] == 12
         assert matplotlib.rcParams["axes.prop_cycle"].by_key()["color"] == list(plotting.PALETTE)
     assert len(set(plotting.PALETTE)) == len(plotting.PALETTE) < len(plotting.MARKERS)
-
-
-def test_loss_curve_draws_losses_and_floor(ax):
-    assert plotting.loss_curve([1, 2, 3], [5.0, 4.0, 3.5], Interval(3.0, 2.9, 3.1, 10), ax=ax) is ax
-    curve, floor = ax.lines
-    assert curve.get_xydata().tolist() == [[1, 5.0], [2, 4.0], [3, 3.5]] and set(floor.get_ydata()) == {3.0}
-    box = ax.patches[0].get_extents().transformed(ax.transData.inverted())
-    assert (box.y0, box.y1) == pytest.approx((2.9, 3.1))
-    with pytest.raises(ValueError, match="of one length"):
-        plotting.loss_curve([1], [1.0, 2.0])
 
 
 def test_attention_heatmap_labels_the_last_queries(ax):
@@ -87,7 +71,7 @@ def test_property_matrix_has_words(ax):
 
 
 def test_a_new_figure_when_none_is_given():
-    axes = [plotting.loss_curve([1], [1.0]), plotting.frontier({"a": ([1.0], [1.0])}),
+    axes = [plotting.frontier({"a": ([1.0], [1.0])}),
             plotting.next_token_bars(["a"], [1.0], [1.0]),
             plotting.attention_heatmap([[1.0]], ["a"]), plotting.property_matrix([[1.0]], ["a"], ["b"])]  # fmt: skip
     assert len({a.figure.number for a in axes}) == len(axes)
