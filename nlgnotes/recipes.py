@@ -1,5 +1,7 @@
 """How each shipped checkpoint is made: ``python -m nlgnotes.recipes NAME``, again and again with the same outcome.
 
+The same command runs the long experiments of ``nlgnotes.experiments``.
+
 A recipe goes on where it was interrupted, measures the weights as they are stored (float16), and puts a whole
 folder in place at the end: where one stands already, only if the two agree.
 """
@@ -17,8 +19,9 @@ from typing import Any
 
 import torch
 
-from nlgnotes import checkpoints, text
+from nlgnotes import checkpoints, measurements, text
 from nlgnotes.estimate import Interval, ratio_of_totals
+from nlgnotes.experiments import EXPERIMENTS, run_experiment
 from nlgnotes.files import replace_folder
 from nlgnotes.languages import Documents, Language, language_digest, language_for
 from nlgnotes.randomness import generator
@@ -260,24 +263,26 @@ RECIPES: dict[str, Recipe] = {r.name: r for r in (
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line of ``make models``."""
-    parser = argparse.ArgumentParser(prog="python -m nlgnotes.recipes", description="Make the shipped checkpoints again.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
+    every = {**RECIPES, **EXPERIMENTS}  # models first: an experiment looks at them
+    parser = argparse.ArgumentParser(prog="python -m nlgnotes.recipes", description="Make the shipped models and measurements again.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
     parser.add_argument("--all", action="store_true", help="every recipe")
     parser.add_argument("--list", action="store_true", help="say what there is")
-    parser.add_argument("--force", action="store_true", help="replace a shipped checkpoint that does not agree")
+    parser.add_argument("--force", action="store_true", help="replace what is shipped where the new one does not agree with it")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.names if name not in RECIPES]
+    unknown = [name for name in options.names if name not in every]
     if unknown:
-        parser.error(f"NAME must be one of {', '.join(RECIPES)}; got {unknown[0]!r}")
+        parser.error(f"NAME must be one of {', '.join(every)}; got {unknown[0]!r}")
     if options.list or not (options.names or options.all):
-        for recipe in RECIPES.values():
-            state = "shipped" if recipe.name in checkpoints.available() else "not made yet"
-            print(f"{recipe.name:16} {recipe.summary} [{state}]")
+        shipped = checkpoints.available() + measurements.available()
+        for recipe in every.values():
+            print(f"{recipe.name:16} {recipe.summary} [{'shipped' if recipe.name in shipped else 'not made yet'}]")
         return 0
     agreed = True
     try:
-        for name in RECIPES if options.all else options.names:
-            agreed &= run(name, force=options.force)
+        for name in every if options.all else options.names:
+            known = name in RECIPES
+            agreed &= run(name, force=options.force) if known else run_experiment(EXPERIMENTS[name], force=options.force)
     except KeyboardInterrupt:
         print("\ninterrupted: the same command goes on where this one stopped", file=sys.stderr)
         return 130

@@ -9,13 +9,13 @@ PACKAGE = Path(__file__).parent.parent / "nlgnotes"
 FLOORS = {
     "cellar": {"randomness", "estimate", "validation", "files"},
     "words": {"languages", "text", "tokenizer", "tasks"},
-    "networks": {"attention", "moe", "transformer"},
+    "networks": {"attention", "moe", "transformer", "lstm"},
     "equations": {"sampling", "retempering", "properties", "gumbel", "policy_gradient", "preferences", "degeneration", "metrics",
-                  "calibration"},
-    "machinery": {"checkpoints", "generation", "training"},
+                  "calibration", "divergences"},
+    "machinery": {"checkpoints", "generation", "training", "measurements"},
     "procedures": {"exposure_bias", "gan", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
     "garden": {"plotting", "surprisal", "widgets", "claims"},
-    "attic": {"recipes"},
+    "attic": {"recipes", "experiments"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 LOWER = {
@@ -25,7 +25,8 @@ LOWER = {
     "attic": set(FLOORS) - {"attic"},
 }  # fmt: skip
 # Along the arrows of one floor.
-ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling")}
+ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling"),
+          ("divergences", "gan"), ("experiments", "recipes")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
 # Draws from torch's global generator, or seeds it.

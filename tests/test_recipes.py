@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nlgnotes import checkpoints, recipes, text
+from nlgnotes.experiments import EXPERIMENTS
 from nlgnotes.estimate import ratio_of_totals
 from nlgnotes.languages import Documents, Markov, Newswire, language_digest, language_for
 from nlgnotes.randomness import generator
@@ -142,11 +143,12 @@ def test_bits_per_byte_against_scoring_token_by_token():
 def test_the_command_line(capsys, monkeypatch):
     assert recipes.main(["--list"]) == 0
     listed = capsys.readouterr().out
-    assert all(name in listed for name in RECIPES)
+    assert all(name in listed for name in (*RECIPES, *EXPERIMENTS))
     asked = []
     monkeypatch.setattr(recipes, "run", lambda name, force: asked.append((name, force)) or name != "even-lm")
+    monkeypatch.setattr(recipes, "run_experiment", lambda experiment, force: asked.append((experiment.name, force)) or True)
     assert recipes.main(["newswire-lm"]) == 0 and recipes.main(["even-lm", "--force"]) == 1 and recipes.main(["--all"]) == 1
-    assert asked == [("newswire-lm", False), ("even-lm", True), *((name, False) for name in RECIPES)]
+    assert asked == [("newswire-lm", False), ("even-lm", True), *((name, False) for name in (*RECIPES, *EXPERIMENTS))]
     with pytest.raises(SystemExit):
         recipes.main(["no-such-lm"])
     assert "NAME must be one of newswire-lm" in capsys.readouterr().err
