@@ -9,7 +9,10 @@ from scipy import stats
 
 from nlgnotes.validation import check_count, check_interval
 
-__all__ = ["Interval", "binomial_interval", "bootstrap_interval", "mean_interval", "paired_difference", "ratio_of_totals"]
+__all__ = [
+    "Interval", "binomial_interval", "bootstrap_interval", "bootstrap_means", "mean_interval", "paired_difference",
+    "percentile_interval", "ratio_of_totals",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,67 @@ def bootstrap_interval(
     drawn = [statistic(x[r]) for r in rows]
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(statistic(x)), float(low), float(high), len(x))
+
+
+def bootstrap_means(values, generator: torch.Generator, *, resamples: int = 1000) -> np.ndarray:
+    """The mean of every column, and those of resamples of the *rows*: for statistics of many means at once.
+
+    What is computed from the columns of one row of the result (a ratio, a slope) has the sample's own value in row 0
+    and its bootstrap distribution in the others; :func:`percentile_interval` reads both. NaN is a missing value:
+    a column's mean is over the rows that have it.
+
+    Args:
+        values: [units, columns]; a unit is resampled with all its columns.
+        generator: where the resampling draws from.
+        resamples: how many resamples, at least 2.
+
+    Returns:
+        [1 + resamples, columns]; row 0 is the sample itself.
+
+    Raises:
+        ValueError: fewer than two units, or a column without a value.
+
+    >>> bootstrap_means([[1.0, 5.0], [3.0, float("nan")]], torch.Generator().manual_seed(0))[0]
+    array([2., 5.])
+    """
+    x = np.asarray(values, dtype=float)
+    check_count("resamples", resamples, 2)
+    if x.ndim != 2 or len(x) < 2:
+        raise ValueError(f"values must be [units, columns] with at least 2 units; got shape {x.shape}")
+    there = ~np.isnan(x)
+    if not there.any(0).all():
+        raise ValueError(f"values must have a number in every column; {int((~there.any(0)).sum())} have none")
+    both = np.concatenate([np.where(there, x, 0.0), there], 1)
+    totals = [both.sum(0, keepdims=True)]
+    for start in range(0, resamples, 100):
+        rows = torch.randint(len(x), (min(100, resamples - start), len(x)), generator=generator).numpy()
+        often = np.stack([np.bincount(r, minlength=len(x)) for r in rows]).astype(float)
+        totals.append(often @ both)
+    sums, counts = np.split(np.concatenate(totals), 2, axis=1)
+    with np.errstate(invalid="ignore"):
+        return sums / counts
+
+
+def percentile_interval(draws, n: int, confidence: float = 0.95) -> Interval:
+    """The interval of a statistic from its bootstrap draws, the sample's own value first (:func:`bootstrap_means`).
+
+    Args:
+        draws: [1 + resamples]; NaN (a resample in which nothing was there) is left out.
+        n: how many units were resampled.
+        confidence: coverage, in (0, 1).
+
+    Raises:
+        ValueError: fewer than three draws, or a confidence outside (0, 1).
+
+    >>> print(percentile_interval([2.0, 1.0, 2.0, 3.0], n=7, confidence=0.5))
+    2 [1.5, 2.5]
+    """
+    x = np.asarray(draws, dtype=float)
+    check_interval("confidence", confidence, 0, 1, closed="neither")
+    if x.ndim != 1 or len(x) < 3:
+        raise ValueError(f"draws must be one-dimensional, the sample's value and at least 2 more; got shape {x.shape}")
+    low, high = np.nanquantile(x[1:], [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(x[0]), float(low), float(high), n)
 
 
 def binomial_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:

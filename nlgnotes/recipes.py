@@ -258,6 +258,13 @@ RECIPES: dict[str, Recipe] = {r.name: r for r in (
            {"language": "markov-even", **_SMALL}, "relative_gap", 0.02),
     Recipe("uneven-lm", "a small decoder on few documents of a Markov chain of uneven entropy", _make_language_model, 0,
            {"language": "markov-uneven", **_SMALL}, "relative_gap", 0.02),
+    Recipe("oracle-lm", "a small decoder on strings of a random LSTM, which it never quite learns (about 4 minutes)",
+           _make_language_model, 0,
+           {**_SMALL, "language": "lstm-oracle", "language_vocab_size": 100, "documents": 20000, "context": 128, "batch": 32,
+            "steps": 2000}, "relative_gap", 0.02),
+    Recipe("brackets-lm", "a small decoder on fresh documents of typed brackets (about 4 minutes)", _make_language_model, 0,
+           {"language": "brackets", "layers": 2, "width": 64, "heads": 4, "hidden": 256, "context": 128, "batch": 64, "steps": 1000,
+            "learning_rate": 3e-3, "evaluation_documents": 2000, **_SHARED}, "relative_gap", 0.003),
 )}  # fmt: skip
 
 

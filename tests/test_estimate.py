@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nlgnotes.estimate import Interval, binomial_interval, bootstrap_interval, mean_interval, paired_difference, ratio_of_totals
+from nlgnotes.estimate import (
+    Interval, binomial_interval, bootstrap_interval, bootstrap_means, mean_interval, paired_difference, percentile_interval, ratio_of_totals,
+)  # fmt: skip
 from nlgnotes.randomness import generator
 
 
@@ -49,6 +51,25 @@ def test_intervals_cover_as_often_as_they_say():
     assert hits[1] >= stats.binom.ppf(1e-6, 400, 0.86)
 
 
+def test_bootstrap_means_are_those_of_resampled_rows():
+    x = np.random.default_rng(4).normal(size=(50, 2)) + [1.0, 3.0]
+    x[:20, 1] = math.nan
+    draws = bootstrap_means(x, generator(0, "rows"), resamples=400)
+    assert draws.shape == (401, 2) and draws[0] == pytest.approx([x[:, 0].mean(), x[20:, 1].mean()])
+    # The bootstrap's standard error is the usual one with divisor n; 400 resamples know it within 20 % (false alarm below 1e-6).
+    assert draws[1:, 0].std() == pytest.approx(x[:, 0].std() / math.sqrt(50), rel=0.2)
+    # Rows stay whole: the columns of equal values have equal draws.
+    both = bootstrap_means(np.stack([x[:, 0], 2 * x[:, 0]], 1), generator(1), resamples=130)
+    assert both.shape == (131, 2) and np.allclose(both[:, 1], 2 * both[:, 0])
+
+
+def test_percentile_interval_agrees_with_the_bootstrap_interval():
+    x = np.random.default_rng(5).normal(size=200)
+    ours, other = percentile_interval(bootstrap_means(x[:, None], generator(2), resamples=4000)[:, 0], 200), bootstrap_interval(x, np.mean, generator(3), resamples=4000)
+    assert ours.value == pytest.approx(other.value) and ours.n == 200
+    assert ends(ours) == pytest.approx(ends(other), abs=0.05 * x.std())  # an end's own error is .003
+
+
 def test_interval_speaks_and_scales():
     x = Interval(1.0, 0.5, 2.0, 10)
     assert str(x) == "1 [0.5, 2]" and 0.5 in x and 2.1 not in x
@@ -63,6 +84,9 @@ def test_interval_speaks_and_scales():
     (lambda: binomial_interval(3, 2), "must not exceed"), (lambda: binomial_interval(0, 0), "trials"),
     (lambda: bootstrap_interval([1.0], np.mean, generator(0)), "at least 2 units"),
     (lambda: bootstrap_interval([1.0, 2.0], np.mean, generator(0), resamples=1), "resamples"),
+    (lambda: bootstrap_means([1.0, 2.0], generator(0)), r"\[units, columns\]"),
+    (lambda: bootstrap_means([[math.nan], [math.nan]], generator(0)), "number in every column"),
+    (lambda: percentile_interval([1.0, 2.0], 2), "at least 2 more"),
 ])  # fmt: skip
 def test_ill_arguments_are_refused(call, word):
     with pytest.raises(ValueError, match=word):

@@ -10,7 +10,7 @@ import torch
 from nlgnotes import checkpoints, recipes, text
 from nlgnotes.experiments import EXPERIMENTS
 from nlgnotes.estimate import ratio_of_totals
-from nlgnotes.languages import Documents, Markov, Newswire, language_digest, language_for
+from nlgnotes.languages import Brackets, Documents, Markov, Newswire, language_digest, language_for
 from nlgnotes.randomness import generator
 from nlgnotes.recipes import RECIPES, Recipe, run
 from nlgnotes.tokenizer import ByteBPE
@@ -36,7 +36,7 @@ def little(monkeypatch):
     monkeypatch.setattr(text, "corpus", lambda: made)
 
 
-@pytest.mark.parametrize("name", ["newswire-lm", "even-lm", "uneven-lm", "python-docs-lm"])
+@pytest.mark.parametrize("name", ["newswire-lm", "even-lm", "uneven-lm", "oracle-lm", "brackets-lm", "python-docs-lm"])
 def test_each_recipe_leaves_a_whole_checkpoint_that_says_what_it_is(name, tmp_path, little):
     extra = {"vocab_size": 280} if name == "python-docs-lm" else {"language_vocab_size": 20, "documents": 30}
     extra = {"second_cycle": {"steps": 2, "learning_rate": 1e-3}} if name == "newswire-lm" else extra
@@ -195,8 +195,28 @@ def test_shipped_language_models_are_as_near_the_floor_as_they_say(name):
     assert gap.low <= claimed["value"] + wide and claimed["value"] - wide <= gap.high
     if name == "newswire-lm":
         assert claimed["high"] < 0.01 and shipped.metrics["gap_nats_per_token"]["low"] > 0
+    elif name == "brackets-lm":
+        assert claimed["high"] < 0.03 and shipped.metrics["gap_nats_per_token"]["low"] > 0
+    elif name == "oracle-lm":  # imperfect on purpose
+        assert 0.1 < claimed["value"] < 0.3
     else:
         assert 0.02 < claimed["value"] < 0.15
+
+
+def test_the_shipped_bracket_model_remembers_what_is_open():
+    if "brackets-lm" not in SHIPPED:
+        pytest.skip("not shipped")
+    model, language = checkpoints.load("brackets-lm").model, Brackets.standard()
+    tokens = language.sample(300, generator(1, "brackets-lm", "memory"), max_length=127).tokens
+    stacks, depth = language.stack_after(tokens)
+    # Where a closer has just uncovered a bracket that was open 20 tokens before: since then the depth was never less.
+    now = depth[:, 20:]
+    rows, t = ((now < depth[:, 19:-1]) & (now > 0) & (depth.unfold(1, 21, 1).amin(-1) == now)).nonzero().T
+    top = stacks[rows, t + 20].gather(-1, depth[rows, t + 20, None] - 1)
+    with torch.no_grad():
+        scores = model(torch.nn.functional.pad(tokens, (1, 0)))[rows, t + 20]
+    closers = scores[:, list(language.closers)].softmax(-1)
+    assert len(rows) > 100 and float(closers.gather(-1, top).mean()) > 0.7  # chance is 1/4
 
 
 def test_the_shipped_text_model_beats_its_own_controls():

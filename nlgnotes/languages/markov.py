@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from nlgnotes.languages.base import Documents, Language, extended, inside
-from nlgnotes.languages.tables import RowSampler, check_rows
+from nlgnotes.languages.tables import RowSampler, check_rows, sample_walks
 from nlgnotes.validation import check_count, check_interval, check_positive
 
 __all__ = ["Markov"]
@@ -90,21 +90,11 @@ class Markov(Language):
 
     def sample(self, n: int, generator: torch.Generator, max_length: int | None = None) -> Documents:
         """Draw ``n`` documents; see :meth:`Language.sample`."""
-        check_count("n", n)
-        if max_length is not None:
-            check_count("max_length", max_length)
-        context, running = torch.zeros(n, dtype=torch.long), torch.arange(n)
-        steps: list[tuple[Tensor, Tensor]] = []
-        while len(running) and (max_length is None or len(steps) < max_length):
-            word = self._sampler.draw(context, generator)
-            steps.append((running, word))
-            goes_on = word != self.eos
-            running = running[goes_on]
-            context = (context * self.vocab_size + word)[goes_on] % len(self.table)
-        tokens, long = torch.zeros(len(steps), n, dtype=torch.long), torch.zeros(n, dtype=torch.long)
-        for t, (rows, word) in enumerate(steps):
-            tokens[t, rows], long[rows] = word, t + 1
-        return Documents(tokens.T.contiguous(), long)
+
+        def follow(context: Tensor, word: Tensor) -> Tensor:
+            return (context * self.vocab_size + word) % len(self.table)
+
+        return sample_walks(self._sampler, follow, n, generator, max_length)
 
     def all_next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch time+1 vocab"]:
         """The rows of the table; see :meth:`Language.all_next_log_probs`."""

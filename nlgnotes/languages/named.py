@@ -7,19 +7,25 @@ from typing import Any
 import torch
 
 from nlgnotes.languages.base import Language
+from nlgnotes.languages.brackets import Brackets
 from nlgnotes.languages.markov import Markov
 from nlgnotes.languages.newswire import Newswire
+from nlgnotes.languages.oracle import LSTMOracle
 from nlgnotes.randomness import generator
 
 __all__ = ["language_digest", "language_for"]
+
+
+_DRAWN = {"markov-even": Markov.even, "markov-uneven": Markov.uneven, "lstm-oracle": LSTMOracle}
 
 
 def language_for(recipe: Mapping[str, Any]) -> Language:
     """The language that a shipped model was trained on, from its checkpoint's ``recipe``.
 
     Args:
-        recipe: holds ``language`` (``"newswire"``, ``"markov-even"`` or ``"markov-uneven"``), for a chain also
-            ``language_vocab_size`` and ``language_seed``, and ``language_digest`` where it shall be checked.
+        recipe: holds ``language`` (``"newswire"``, ``"brackets"``, ``"markov-even"``, ``"markov-uneven"`` or
+            ``"lstm-oracle"``), for the last three also ``language_vocab_size`` and ``language_seed``, and
+            ``language_digest`` where it shall be checked.
 
     Raises:
         ValueError: the recipe names none, or the language is no longer the one it was (its digest differs).
@@ -27,9 +33,10 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
     name = recipe.get("language")
     if name == "newswire":
         language: Language = Newswire.standard()
-    elif name in ("markov-even", "markov-uneven"):
-        maker = Markov.even if name == "markov-even" else Markov.uneven
-        language = maker(recipe["language_vocab_size"], generator(recipe["language_seed"], name))
+    elif name == "brackets":
+        language = Brackets.standard()
+    elif name in _DRAWN:
+        language = _DRAWN[name](recipe["language_vocab_size"], generator(recipe["language_seed"], name))
     else:
         raise ValueError(f"recipe must name a language; got {name!r}")
     if "language_digest" in recipe and language_digest(language) != recipe["language_digest"]:

@@ -1,10 +1,15 @@
-"""Tables of distributions, one a row: checked once, drawn from by inversion."""
+"""Tables of distributions, one a row: checked once, drawn from by inversion, walked through by documents."""
+
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-__all__ = ["RowSampler", "check_rows"]
+from nlgnotes.languages.base import Documents, Language
+from nlgnotes.validation import check_count
+
+__all__ = ["RowSampler", "check_rows", "sample_walks"]
 
 
 def check_rows(name: str, table: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -47,3 +52,37 @@ class RowSampler:
         # Adding a large row number may round the sum up to the next row: the last entry is then the right one.
         found = torch.searchsorted(self._steps, rows + u, right=True) - rows * self.width
         return found.clamp_(max=self.width - 1)
+
+
+def sample_walks(
+    sampler: RowSampler,
+    follow: Callable[[Tensor, Tensor], Tensor],
+    n: int,
+    generator: torch.Generator,
+    max_length: int | None,
+) -> Documents:
+    """Draw documents whose next token depends on a state that the tokens so far determine.
+
+    Args:
+        sampler: one row for each state; all documents start in row 0.
+        follow: from (state, token) to the state after the token.
+        n, generator, max_length: as in :meth:`Language.sample`.
+
+    Raises:
+        ValueError: ``n`` or ``max_length`` is below 1.
+    """
+    check_count("n", n)
+    if max_length is not None:
+        check_count("max_length", max_length)
+    state, running = torch.zeros(n, dtype=torch.long), torch.arange(n)
+    steps: list[tuple[Tensor, Tensor]] = []
+    while len(running) and (max_length is None or len(steps) < max_length):
+        word = sampler.draw(state, generator)
+        steps.append((running, word))
+        goes_on = word != Language.eos
+        running = running[goes_on]
+        state = follow(state[goes_on], word[goes_on])
+    tokens, long = torch.zeros(len(steps), n, dtype=torch.long), torch.zeros(n, dtype=torch.long)
+    for t, (rows, word) in enumerate(steps):
+        tokens[t, rows], long[rows] = word, t + 1
+    return Documents(tokens.T.contiguous(), long)
