@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from nlgnotes import checkpoints, measurements
+from nlgnotes import checkpoints, language_gans, measurements, prefix_switching
 from nlgnotes.files import write_whole
 
 __all__ = ["EXPERIMENTS", "Experiment", "Keep", "run_experiment"]
@@ -105,4 +105,17 @@ def run_experiment(experiment: Experiment, *, force: bool = False, progress: boo
     return agrees
 
 
-EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in ()}
+EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (
+    Experiment("exposure-bias", "prefix switching on three languages, 4,000 prefixes a cell (about 15 minutes)", prefix_switching.measure, 0,
+               {"models": {"newswire": "newswire-lm", "oracle": "oracle-lm", "brackets": "brackets-lm"}, "prefixes": 4000,
+                "lengths": [5, 10, 20, 30, 40], "gap_length": {"newswire": 10, "oracle": 10, "brackets": 30}, "gaps": [0, 1, 2, 3, 5, 10, 20], "new": 20, "texts": 5200, "steps": 30,
+                "start": 5, "resamples": 1000},
+               lambda data: data["newswire"]["eb_c"]["model"]["tv"][2][0], 0.1, ("newswire-lm", "oracle-lm", "brackets-lm")),
+    Experiment("language-gans", "maximum likelihood, more of it, and a GAN: five training seeds (about 10 minutes)", language_gans.measure, 0,
+               {"language_seed": 0, "vocab_size": 50, "length": 20, "documents": 10000, "width": 8, "mle_steps": 3000, "mle_batch": 64,
+                "mle_learning_rate": 0.03, "mle_check": 250, "temperatures": [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5],
+                "samples": 3000, "steps": 600, "batch": 64, "control_learning_rate": 0.003, "judge_width": 64, "judge_dropout": 0.0,
+                "judge_warmup": 400, "judge_steps": 1, "learning_rate": 0.002, "judge_learning_rate": 0.005, "discount": 0.5,
+                "look_every": 50, "checkpoints": [150, 300], "beam": 200, "runs": 5, "wide": {"width": 32, "mle_steps": 6000}},
+               lambda data: sum(i["value"] for i in data["equal_diversity"]["mle"]["interval"][1:]) / 8, 0.08),
+)}  # fmt: skip

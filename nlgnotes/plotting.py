@@ -10,7 +10,7 @@ from nlgnotes.estimate import Interval
 
 __all__ = [
     "BLACK", "BLUE", "GREEN", "MARKERS", "ORANGE", "PALETTE", "PURPLE", "RED", "SKY", "YELLOW", "attention_heatmap", "forest",
-    "frontier", "lines", "log_rank", "next_token_bars", "property_matrix", "style",
+    "frontier", "lines", "log_rank", "next_token_bars", "probability_maps", "property_matrix", "simplex", "style",
 ]  # fmt: skip
 
 # Okabe and Ito (2008): told apart with any of the common colour deficiencies.
@@ -107,6 +107,40 @@ def next_token_bars(tokens: Sequence[str], before, after, *, labels: tuple[str, 
     ax.set_ylabel("probability")
     ax.legend()
     return ax
+
+
+def probability_maps(maps: Mapping[str, object], rows: Sequence[str], columns: Sequence[str], *, group: int | None = None, axes=None):
+    """Tables of probabilities side by side, dark for much, all on one scale that starts at 0.
+
+    Args:
+        maps: a title -> [rows, columns].
+        rows, columns: the names, drawn once (rows beside the first map only).
+        group: draw a thin line after every ``group`` rows and columns.
+        axes: where to draw, one per map; a new wide figure if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: a map does not fit the names.
+    """
+    tables = {title: np.asarray(table, dtype=float) for title, table in maps.items()}
+    for title, table in tables.items():
+        if table.shape != (len(rows), len(columns)):
+            raise ValueError(f"maps must be [{len(rows)} rows, {len(columns)} columns]; got {table.shape} for {title}")
+    if axes is None:
+        axes = plt.subplots(1, len(tables), figsize=(2.5 * len(tables) + 1.3, 3.5), squeeze=False)[1][0]
+    most = max(table.max() for table in tables.values())
+    for i, (ax, (title, table)) in enumerate(zip(axes, tables.items(), strict=True)):
+        image = ax.imshow(table, vmin=0, vmax=most, cmap="Blues")
+        ax.set_title(title)
+        ax.set_xticks(range(len(columns)), columns, rotation=90)
+        ax.set_yticks(range(len(rows)), rows if i == 0 else [""] * len(rows))
+        for edge in range(group or len(rows), len(rows), group or len(rows)):
+            ax.axhline(edge - 0.5, color=BLACK, linewidth=0.7)
+            ax.axvline(edge - 0.5, color=BLACK, linewidth=0.7)
+    axes[0].figure.colorbar(image, ax=list(axes), label="probability", shrink=0.75)
+    return axes
 
 
 def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=None):
@@ -227,6 +261,33 @@ def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
         shift = 8 * sum(1 if j < i else -1 for j in near)
         ax.annotate(name, (x, y), xytext=(6, shift), textcoords="offset points", va="center", color=colour, annotation_clip=False)
     ax.set(xlabel=xlabel, ylabel=ylabel)
+    return ax
+
+
+def simplex(points, corners: Sequence[str], *, ax=None):
+    """Distributions over three choices as points of a triangle, coloured and marked by their largest entry, counted at the corners.
+
+    Args:
+        points: [n, 3], each row a distribution.
+        corners: the names of the three choices.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: the points are no distributions over three choices, or there are not three names.
+    """
+    points = np.asarray(points, dtype=float)
+    if points.ndim != 2 or points.shape[1] != 3 or len(corners) != 3 or not np.allclose(points.sum(1), 1):
+        raise ValueError(f"points must be [n, 3], each row adding up to 1, with 3 corners; got {points.shape} and {len(corners)} corners")
+    ax = _axes(ax)
+    place = np.array([[0, 0], [1, 0], [0.5, np.sqrt(3) / 2]])
+    ax.plot(*np.vstack([place, place[:1]]).T, color=BLACK, linewidth=1)
+    largest = points.argmax(1)
+    for i, (name, shift) in enumerate(zip(corners, ((-18, -16), (18, -16), (0, 12)), strict=True)):
+        own = points[largest == i] @ place
+        ax.plot(*own.T, color=PALETTE[i], marker=MARKERS[i], markersize=5, alpha=0.6, linestyle="none", clip_on=False)
+        ax.annotate(f"{name}: {len(own)}", place[i], xytext=shift, textcoords="offset points", ha="center", va="center", color=PALETTE[i])
+    ax.set(xlim=(-0.12, 1.12), ylim=(-0.12, 1.0), aspect="equal")
+    ax.axis("off")
     return ax
 
 

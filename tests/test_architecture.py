@@ -13,7 +13,7 @@ FLOORS = {
     "equations": {"sampling", "retempering", "properties", "gumbel", "policy_gradient", "preferences", "degeneration", "metrics",
                   "calibration", "divergences"},
     "machinery": {"checkpoints", "generation", "training", "measurements"},
-    "procedures": {"exposure_bias", "gan", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
+    "procedures": {"exposure_bias", "continuations", "prefix_switching", "gan", "quality_diversity", "language_gans", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
     "garden": {"plotting", "surprisal", "widgets", "claims"},
     "attic": {"recipes", "experiments"},
 }
@@ -26,7 +26,7 @@ LOWER = {
 }  # fmt: skip
 # Along the arrows of one floor.
 ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling"),
-          ("divergences", "gan"), ("experiments", "recipes")}
+          ("divergences", "gan"), ("gan", "language_gans"), ("quality_diversity", "language_gans"), ("experiments", "recipes"), ("exposure_bias", "prefix_switching"), ("continuations", "prefix_switching")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
 # Draws from torch's global generator, or seeds it.

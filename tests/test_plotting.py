@@ -54,6 +54,18 @@ def test_frontier_gives_each_sampler_its_own_marker(ax):
         plotting.frontier({"bad": ([1.0], [1.0, 2.0])})
 
 
+def test_probability_maps_share_one_scale_and_name_the_rows_once():
+    small, large = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([[0.0, 0.0], [0.0, 1.0]])
+    left, right = plotting.probability_maps({"data": small, "model": large}, ["a", "b"], ["x", "y"], group=1)
+    assert np.array_equal(left.images[0].get_array(), small) and np.array_equal(right.images[0].get_array(), large)
+    assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
+    assert [t.get_text() for t in left.get_yticklabels()] == ["a", "b"] and left.get_title() == "data"
+    assert [t.get_text() for t in right.get_yticklabels()] == ["", ""]
+    assert [line.get_ydata()[0] for line in left.lines[::2]] == [0.5]
+    with pytest.raises(ValueError, match="for bad"):
+        plotting.probability_maps({"bad": small}, ["a"], ["x", "y"])
+
+
 def test_bars_mark_the_dropped(ax):
     plotting.next_token_bars(["a", "b"], [0.6, 0.4], [1.0, 0.0], ax=ax)
     assert [p.get_height() for p in ax.patches] == [1.0, 0.0, 0.6, 0.4]
@@ -113,3 +125,15 @@ def test_lines_draws_every_curve_with_its_own_look_and_its_name_at_its_end(ax):
     assert len(ax.collections) == 1 and ax.get_xlabel() == "step"
     with pytest.raises(ValueError, match="of one length"):
         plotting.lines({"a": ([1, 2], [1])}, xlabel="", ylabel="", ax=ax)
+
+
+def test_simplex_puts_every_point_between_its_corners_and_counts_them():
+    points = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.6, 0.2, 0.2], [1 / 3, 1 / 3, 1 / 3 + 1e-12]])
+    ax = plotting.simplex(points, ("a", "b", "c"))
+    assert [t.get_text() for t in ax.texts] == ["a: 2", "b: 1", "c: 2"]
+    drawn = [line.get_xydata() for line in ax.lines[1:]]
+    assert np.allclose(drawn[0], [[0, 0], [0.3, 0.2 * np.sqrt(3) / 2]]) and np.allclose(drawn[1], [[1, 0]])
+    assert np.allclose(drawn[2], [[0.5, np.sqrt(3) / 2], [0.5, np.sqrt(3) / 6]])
+    for points, corners in ((np.ones((2, 3)), "abc"), (np.eye(2), "ab"), (np.eye(3), "ab")):
+        with pytest.raises(ValueError, match="points must be"):
+            plotting.simplex(points, corners)

@@ -1,0 +1,315 @@
+r"""Language GANs: a discriminator that tells texts from imitations, and a generator that is paid for fooling it.
+
+.. math:: \min_G \max_D V(D, G), \qquad
+   V(D, G) = \mathbb E_{x \sim P}[\log D(x)] + \mathbb E_{y \sim G}[\log(1 - D(y))].
+
+Goodfellow et al. 2014 (arXiv:1406.2661). A text is discrete, so the generator learns by the score function, as in
+SeqGAN (Yu et al. 2017, arXiv:1609.05473). Taught in: book/language-gans.ipynb.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from nlgnotes.generation import generate
+from nlgnotes.policy_gradient import score_function_surrogate
+from nlgnotes.sampling import Sampler
+from nlgnotes.training import document_batch
+from nlgnotes.validation import check_count, check_interval, check_positive, check_tokens
+
+__all__ = ["Discriminator", "Game", "adversarial", "discounted_returns", "exact_value", "minimax_value", "optimal_discriminator"]
+
+
+def minimax_value(real: Float[Tensor, "*n"], fake: Float[Tensor, "*m"]) -> Float[Tensor, ""]:
+    r"""V(D, G) as estimated from samples: the mean of :math:`\log\sigma(s)` over texts and of :math:`\log\sigma(-s)` over imitations.
+
+    Args:
+        real: the discriminator's scores *s* of texts, its log-odds that they are real: :math:`D = \sigma(s)`.
+        fake: its scores of imitations.
+
+    Returns:
+        At most 0; :math:`-2 \log 2` for a discriminator that tosses a coin.
+
+    Raises:
+        ValueError: either is empty.
+
+    >>> minimax_value(torch.zeros(2), torch.zeros(3))
+    tensor(-1.3863)
+    """
+    if real.numel() == 0 or fake.numel() == 0:
+        raise ValueError(f"real and fake must hold at least one score each; got {real.numel()} and {fake.numel()}")
+    return F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()
+
+
+def optimal_discriminator(log_p: Float[Tensor, "*n"], log_q: Float[Tensor, "*m"]) -> Float[Tensor, "*n"]:
+    r"""The discriminator that no other beats, :math:`D^*(x) = \frac{p(x)}{p(x) + q(x)}`; 1/2 where both are 0.
+
+    Args:
+        log_p: log-probability of each text in the language.
+        log_q: of the same text under the generator.
+
+    Raises:
+        ValueError: shapes differ.
+
+    >>> optimal_discriminator(torch.tensor([0.75, 0.25]).log(), torch.tensor([0.25, 0.75]).log())
+    tensor([0.7500, 0.2500])
+    """
+    if log_p.shape != log_q.shape:
+        raise ValueError(f"log_p and log_q must have the same shape; got {tuple(log_p.shape)} and {tuple(log_q.shape)}")
+    neither = log_p.isneginf() & log_q.isneginf()
+    return torch.sigmoid(torch.where(neither, 0.0, log_p - log_q))
+
+
+def exact_value(log_p: Float[Tensor, "*batch n"], log_q: Float[Tensor, "*batch n"], d: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+    r"""V(D, G) by adding up over all texts: :math:`\sum_x p(x) \log D(x) + q(x) \log(1 - D(x))`, with 0 log 0 = 0.
+
+    At :math:`D^*` it is :math:`2\, d_{JS}(p, q) - 2 \log 2`.
+
+    Args:
+        log_p, log_q: as for :func:`optimal_discriminator`, over the last axis.
+        d: the discriminator's probability that each text is real.
+
+    Raises:
+        ValueError: shapes differ, or a ``d`` outside [0, 1].
+    """
+    if log_p.shape != log_q.shape or log_p.shape != d.shape:
+        shapes = f"{tuple(log_p.shape)}, {tuple(log_q.shape)} and {tuple(d.shape)}"
+        raise ValueError(f"log_p, log_q and d must have the same shape; got {shapes}")
+    if not bool(((d >= 0) & (d <= 1)).all()):
+        raise ValueError(f"d must lie in [0, 1]; got {float(d.min())} to {float(d.max())}")
+    return (torch.xlogy(log_p.exp(), d) + torch.xlogy(log_q.exp(), 1 - d)).sum(-1)
+
+
+class Discriminator(nn.Module):
+    """A judge that reads a text word by word: a GRU that says after every word how real the text looks so far.
+
+    Args:
+        vocab_size: ids run from 0 to ``vocab_size - 1``.
+        generator: where the initial weights are drawn from.
+        width: of the embedding and of the state.
+        dropout: the share of embedding and state that is hidden from it while it learns.
+
+    >>> judge = Discriminator(50, torch.Generator().manual_seed(0))
+    >>> judge(torch.zeros(2, 20, dtype=torch.long)).shape
+    torch.Size([2, 20])
+    """
+
+    def __init__(self, vocab_size: int, generator: torch.Generator, *, width: int = 64, dropout: float = 0.0) -> None:
+        super().__init__()
+        check_count("vocab_size", vocab_size, 2)
+        check_count("width", width)
+        check_interval("dropout", dropout, 0, 1, closed="left")
+        self.vocab_size, self.dropout, bound = vocab_size, dropout, width**-0.5
+        self.embedding = nn.Parameter(torch.empty(vocab_size, width).normal_(0.0, 0.5, generator=generator))
+        # Made without numbers first ("meta"): the constructors would draw them from the global generator.
+        self.gru = nn.GRU(width, width, batch_first=True, device="meta").to_empty(device="cpu")
+        self.output = nn.Linear(width, 1, device="meta").to_empty(device="cpu")
+        with torch.no_grad():
+            for parameter in (*self.gru.parameters(), *self.output.parameters()):
+                parameter.uniform_(-bound, bound, generator=generator)
+
+    def forward(self, tokens: Int[Tensor, "batch time"], generator: torch.Generator | None = None) -> Float[Tensor, "batch time"]:
+        r"""The score after each word, :math:`s_t = \operatorname{logit} D(x_{\le t})`.
+
+        Args:
+            tokens: texts without a start token.
+            generator: what the dropout draws from; None reads with everything in sight.
+
+        Raises:
+            ValueError: ``tokens`` is not ``[batch, time]`` of int64 in the vocabulary.
+        """
+        check_tokens("tokens", tokens, self.vocab_size)
+        state = self.gru(self._hidden_from(F.embedding(tokens, self.embedding), generator))[0]
+        return self.output(self._hidden_from(state, generator))[..., 0]
+
+    def _hidden_from(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        if generator is None or not self.dropout:
+            return x
+        return x * (torch.rand(x.shape, generator=generator) >= self.dropout) / (1 - self.dropout)
+
+
+def discounted_returns(
+    rewards: Float[Tensor, "batch time"], mask: Bool[Tensor, "batch time"], discount: float | int
+) -> Float[Tensor, "batch time"]:
+    r"""What is still to come, :math:`R_t = \sum_{s \ge t} \gamma^{s-t} r_s`; 0 where padded.
+
+    Args:
+        rewards: of each word.
+        mask: where there is a word.
+        discount: :math:`\gamma`, in [0, 1]: 0 pays for the next word only.
+
+    Raises:
+        ValueError: shapes differ, or a discount outside [0, 1].
+
+    >>> discounted_returns(torch.ones(1, 3), torch.ones(1, 3, dtype=torch.bool), 0.5)
+    tensor([[1.7500, 1.5000, 1.0000]])
+    """
+    check_interval("discount", discount, 0, 1)
+    if rewards.shape != mask.shape:
+        raise ValueError(f"rewards and mask must have the same shape; got {tuple(rewards.shape)} and {tuple(mask.shape)}")
+    returns, ahead = torch.zeros_like(rewards), torch.zeros_like(rewards[:, 0])
+    for t in reversed(range(rewards.shape[1])):
+        ahead = torch.where(mask[:, t], rewards[:, t] + discount * ahead, 0.0)
+        returns[:, t] = ahead
+    return returns
+
+
+@dataclass(frozen=True)
+class Game:
+    """How an adversarial phase went, one entry for each update of the generator.
+
+    Args:
+        accuracy: how often the discriminator judged whole texts rightly, half of them real, before it learned from them.
+        value: V(D, G) on the same texts, over all positions.
+        reward: the generator's mean reward per word.
+        seconds: spent in the loop, ``callback`` left out.
+    """
+
+    accuracy: tuple[float, ...]
+    value: tuple[float, ...]
+    reward: tuple[float, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def adversarial(
+    model: Any,
+    discriminator: Discriminator,
+    documents: Any,
+    *,
+    steps: int,
+    generator: torch.Generator,
+    batch: int = 128,
+    warmup: int = 200,
+    discriminator_steps: int = 1,
+    learning_rate: float = 1e-3,
+    discriminator_learning_rate: float = 1e-3,
+    weight_decay: float = 0.01,
+    discount: float | int = 0.5,
+    memory: float | int = 0.9,
+    progress: bool = True,
+    callback: Callable[[int], object] | None = None,
+) -> Game:
+    r"""Train generator and discriminator against each other, the generator by REINFORCE.
+
+    One step: the discriminator learns :math:`\max_D V` from real and from fresh generated texts, judging the text after
+    every word. Then the generator writes a new batch y and follows
+
+    .. math:: \frac1n \sum_y \sum_t (R_t - b_t)\, \nabla \log G(y_t \mid y_{<t}), \qquad
+              R_t = \sum_{s \ge t} \gamma^{s-t} r_s, \quad r_s = 2 D(y_{\le s}) - 1 .
+
+    The baseline :math:`b_t` knows only what stands before :math:`y_t`: it is the return if the judge's opinion
+    :math:`r_{t-1}` were held to the end, plus, for each position, a moving average, over the batches before this one, of how
+    far the returns lie above that.
+
+    This is not SeqGAN to the letter. SeqGAN judges whole texts only, and estimates the worth of a word by completing the
+    text many times (Monte-Carlo rollouts). Here a discriminator at every position rewards every word, so that nothing
+    need be completed: a dense reward, in the spirit of ScratchGAN (de Masson d'Autume et al. 2019, arXiv:1905.09922).
+
+    Args:
+        model: the generator, trained in place; see ``generation.Generates``, and tokens to logits.
+        discriminator: trained in place.
+        documents: real texts, a ``languages.Documents``; generated ones are cut at the same length.
+        steps: updates of the generator.
+        generator: where batches, texts and dropout are drawn from.
+        batch: texts of each kind in an update.
+        warmup: updates of the discriminator alone, before the first step.
+        discriminator_steps: its updates in each step.
+        learning_rate, discriminator_learning_rate: of Adam and AdamW.
+        weight_decay: the discriminator's.
+        discount: :math:`\gamma`, in [0, 1].
+        memory: how much of the moving average stays from one batch to the next, in [0, 1).
+        progress: show a bar.
+        callback: called with the number of steps done: with 0 after the warm-up, and after each step.
+
+    Raises:
+        ValueError: an argument out of range.
+        FloatingPointError: a weight is no longer finite; the message names the step.
+        KeyboardInterrupt: both networks keep the weights of their last whole update.
+    """
+    for name, value in (("steps", steps), ("batch", batch), ("discriminator_steps", discriminator_steps)):
+        check_count(name, value)
+    check_count("warmup", warmup, 0)
+    check_positive("learning_rate", learning_rate)
+    check_positive("discriminator_learning_rate", discriminator_learning_rate)
+    check_interval("discount", discount, 0, 1)
+    check_interval("memory", memory, 0, 1, closed="left")
+    length = documents.tokens.shape[1]
+    worth = discounted_returns(torch.ones(1, length), torch.ones(1, length, dtype=torch.bool), discount)
+    start, sampler = torch.zeros(batch, 1, dtype=torch.long), Sampler()
+    writer = torch.optim.Adam(model.parameters(), lr=learning_rate, betas=(0.9, 0.99), fused=True)
+    judge = torch.optim.AdamW(
+        discriminator.parameters(), lr=discriminator_learning_rate, betas=(0.5, 0.9), weight_decay=weight_decay, fused=True
+    )
+
+    def write() -> tuple[Tensor, Tensor]:
+        made = generate(model, start, max_new_tokens=length, sampler=sampler, generator=generator, stop_token=0)
+        return made.tokens, torch.arange(length) < made.lengths[:, None]
+
+    def learn_to_judge() -> tuple[float, float]:
+        real = document_batch(documents.select(torch.randint(len(documents), (batch,), generator=generator)))
+        tokens, mask = write()
+        s_real, s_fake = discriminator(real.targets, generator), discriminator(tokens, generator)
+        value = minimax_value(s_real[real.mask], s_fake[mask])
+        judge.zero_grad(set_to_none=True)
+        (-value).backward()
+        nn.utils.clip_grad_norm_(discriminator.parameters(), 1.0)
+        judge.step()
+        right = (_last(s_real, real.mask) > 0).sum() + (_last(s_fake, mask) <= 0).sum()
+        return float(right) / (2 * batch), float(value.detach())
+
+    def learn_to_write(baseline: Tensor) -> tuple[float, Tensor]:
+        tokens, mask = write()
+        with torch.no_grad():
+            rewards = (2 * torch.sigmoid(discriminator(tokens)) - 1).masked_fill(~mask, 0.0)
+        returns = discounted_returns(rewards, mask, discount)
+        held = F.pad(rewards[:, :-1], (1, 0)) * worth  # the return if the opinion before the word stays as it is
+        mean = ((returns - held) * mask).sum(0) / mask.sum(0).clamp(min=1)
+        log_probs = model(F.pad(tokens[:, :-1], (1, 0))).log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
+        loss = score_function_surrogate(log_probs[mask], returns[mask], (held + baseline)[mask])
+        writer.zero_grad(set_to_none=True)
+        loss.backward()
+        if not bool(nn.utils.clip_grad_norm_(model.parameters(), 1.0).isfinite()):
+            raise FloatingPointError(f"the generator's gradient must be finite; it is not at step {len(history)}")
+        writer.step()
+        return float(rewards.sum() / mask.sum()), memory * baseline + (1 - memory) * mean
+
+    history: list[tuple[float, float, float]] = []
+    baseline, seconds = torch.zeros(length), 0.0
+    bar = tqdm(total=steps, disable=not progress, unit="step", dynamic_ncols=False, ascii=True)
+    try:
+        began = time.perf_counter()
+        for _ in range(warmup):
+            learn_to_judge()
+        seconds += time.perf_counter() - began
+        if callback is not None:
+            callback(0)
+        for step in range(steps):
+            began = time.perf_counter()
+            judged = [learn_to_judge() for _ in range(discriminator_steps)]
+            reward, baseline = learn_to_write(baseline)
+            history.append((*judged[0], reward))
+            bar.update()
+            bar.set_postfix_str(f"accuracy {judged[0][0]:.2f}", refresh=False)
+            seconds += time.perf_counter() - began
+            if callback is not None:
+                callback(step + 1)
+    finally:
+        bar.close()
+    accuracy, value, reward = zip(*history, strict=True)
+    return Game(accuracy, value, reward, seconds)
+
+
+def _last(scores: Tensor, mask: Tensor) -> Tensor:
+    """The score at each text's last word."""
+    return scores.gather(1, mask.sum(1, keepdim=True) - 1)[:, 0]

@@ -1,0 +1,137 @@
+"""The game: its value, its best discriminator, and a generator that really moves towards what the discriminator likes."""
+
+import copy
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlgnotes.divergences import jensen_shannon
+from nlgnotes.gan import Discriminator, adversarial, discounted_returns, exact_value, minimax_value, optimal_discriminator
+from nlgnotes.languages import Documents
+from nlgnotes.lstm import LSTMConfig, LSTMModel
+from nlgnotes.quality_diversity import written
+from nlgnotes.randomness import generator
+
+
+def two_distributions(seed, n=6):
+    return torch.randn(2, n, generator=generator(seed), dtype=torch.float64).mul(2).log_softmax(-1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_best_discriminator_is_worth_two_js_minus_two_log_two_and_no_other_more(seed):
+    log_p, log_q = two_distributions(seed)
+    best = optimal_discriminator(log_p, log_q)
+    torch.testing.assert_close(best, log_p.exp() / (log_p.exp() + log_q.exp()))
+    value = exact_value(log_p, log_q, best)
+    torch.testing.assert_close(value, 2 * jensen_shannon(log_p, log_q) - 2 * math.log(2))
+    other = torch.rand(6, generator=generator(seed, "other"), dtype=torch.float64)
+    assert exact_value(log_p, log_q, other) <= value + 1e-12
+
+
+def test_the_game_where_texts_are_impossible():
+    """p and q share nothing: D* is never wrong and V = 0; a text that neither writes has D* = 1/2."""
+    log_p, log_q = torch.tensor([1.0, 0.0, 0.0]).log(), torch.tensor([0.0, 1.0, 0.0]).log()
+    best = optimal_discriminator(log_p, log_q)
+    assert best.tolist() == [1.0, 0.0, 0.5]
+    assert exact_value(log_p, log_q, best) == 0
+    assert optimal_discriminator(log_p, log_p)[0] == 0.5
+
+
+def test_the_sampled_value_has_the_exact_one_as_its_mean():
+    """20,000 draws of each; 6 standard errors, so a false alarm below 1e-8."""
+    log_p, log_q = two_distributions(1)
+    scores = torch.randn(6, generator=generator(2), dtype=torch.float64)
+    draws = [torch.multinomial(x.exp(), 20_000, replacement=True, generator=generator(3, str(i))) for i, x in enumerate((log_p, log_q))]
+    terms = torch.nn.functional.logsigmoid(scores[draws[0]]), torch.nn.functional.logsigmoid(-scores[draws[1]])
+    error = math.sqrt(sum(float(t.var()) / len(t) for t in terms))
+    assert abs(float(minimax_value(scores[draws[0]], scores[draws[1]]) - exact_value(log_p, log_q, scores.sigmoid()))) < 6 * error
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.floats(0, 1))
+def test_returns_by_the_double_sum(seed, discount):
+    rewards = torch.randn(3, 5, generator=generator(seed))
+    mask = torch.arange(5) < torch.tensor([[5], [2], [1]])
+    expected = torch.zeros(3, 5)
+    for t in range(5):
+        for s in range(t, 5):
+            expected[:, t] += discount ** (s - t) * rewards[:, s] * mask[:, s]
+    torch.testing.assert_close(discounted_returns(rewards, mask, discount), expected * mask, atol=1e-6, rtol=1e-5)
+
+
+def test_the_judge_reads_from_left_to_right_and_draws_only_from_its_generator():
+    before = torch.get_rng_state()
+    judge = Discriminator(9, generator(0), width=8, dropout=0.5)
+    a = torch.randint(9, (4, 7), generator=generator(1))
+    b = a.clone()
+    b[:, 5:] = (b[:, 5:] + 1) % 9
+    assert torch.equal(judge(a)[:, :5], judge(b)[:, :5]) and not torch.equal(judge(a)[:, 5:], judge(b)[:, 5:])
+    assert torch.equal(judge(a, generator(2)), judge(a, generator(2))) and not torch.equal(judge(a, generator(2)), judge(a))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def game(steps=60, seed=0, **options):
+    """Real texts: the word 1 five times. The generator starts with six words at random."""
+    texts = Documents(torch.ones(50, 5, dtype=torch.long), torch.full((50,), 5))
+    model, judge = LSTMModel(LSTMConfig(6, 5, 8), generator(seed, "w")), Discriminator(6, generator(seed, "d"), width=8)
+    options = {"batch": 32, "warmup": 20, "learning_rate": 0.03, "discriminator_learning_rate": 0.01, "progress": False} | options
+    return model, adversarial(model, judge, texts, steps=steps, generator=generator(seed, "g"), **options)
+
+
+def test_the_generator_learns_what_the_judge_takes_for_real():
+    """At the start one word in six is the right one; at the end nearly all are."""
+    model, history = game(150)
+    assert (written(model, 200, 5, generator(1)).tokens == 1).double().mean() > 0.8
+    assert history.accuracy[0] > 0.8 and history.reward[-1] > history.reward[0]
+    assert len(history.accuracy) == len(history.value) == len(history.reward) == 150
+
+
+def test_a_game_is_a_function_of_its_generator_and_callback_sees_every_step():
+    seen, before = [], torch.get_rng_state()
+    a, first = game(3, callback=seen.append)
+    b, second = game(3)
+    assert seen == [0, 1, 2, 3] and first.value == second.value and torch.equal(before, torch.get_rng_state())
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_an_interrupted_game_leaves_whole_updates():
+    def stop(step):
+        if step == 2:
+            raise KeyboardInterrupt
+
+    states = []
+    model = LSTMModel(LSTMConfig(6, 5, 8), generator(0, "w"))
+    texts = Documents(torch.ones(50, 5, dtype=torch.long), torch.full((50,), 5))
+
+    def look(step):
+        states.append(copy.deepcopy(model.state_dict()))
+        stop(step)
+
+    with pytest.raises(KeyboardInterrupt):
+        adversarial(model, Discriminator(6, generator(0, "d"), width=8), texts, steps=9, generator=generator(0, "g"), batch=8, warmup=1,
+                    progress=False, callback=look)  # fmt: skip
+    assert len(states) == 3
+    assert all(torch.equal(a, b) for a, b in zip(states[-1].values(), model.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: minimax_value(torch.zeros(0), torch.zeros(1)), "got 0 and 1"),
+        (lambda: optimal_discriminator(torch.zeros(2), torch.zeros(3)), "same shape"),
+        (lambda: exact_value(torch.zeros(1), torch.zeros(1), torch.tensor([1.5])), "d must lie in \\[0, 1\\]"),
+        (lambda: Discriminator(1, generator(0)), "vocab_size"),
+        (lambda: Discriminator(5, generator(0), dropout=1.0), "dropout"),
+        (lambda: discounted_returns(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), 1.5), "discount"),
+        (lambda: game(0), "steps"),
+        (lambda: game(1, learning_rate=0.0), "learning_rate"),
+        (lambda: game(1, discount=2.0), "discount"),
+    ],
+)
+def test_errors_speak(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
