@@ -28,7 +28,7 @@ __all__ = ["Discriminator", "Game", "adversarial", "discounted_returns", "exact_
 
 
 def minimax_value(real: Float[Tensor, "*n"], fake: Float[Tensor, "*m"]) -> Float[Tensor, ""]:
-    r"""V(D, G) as estimated from samples: the mean of :math:`\log\sigma(s)` over texts and of :math:`\log\sigma(-s)` over imitations.
+    r"""V(D, G) from samples: the mean of :math:`\log\sigma(s)` over texts and of :math:`\log\sigma(-s)` over imitations.
 
     Args:
         real: the discriminator's scores *s* of texts, its log-odds that they are real: :math:`D = \sigma(s)`.
@@ -67,7 +67,9 @@ def optimal_discriminator(log_p: Float[Tensor, "*n"], log_q: Float[Tensor, "*m"]
     return torch.sigmoid(torch.where(neither, 0.0, log_p - log_q))
 
 
-def exact_value(log_p: Float[Tensor, "*batch n"], log_q: Float[Tensor, "*batch n"], d: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+def exact_value(
+    log_p: Float[Tensor, "*batch n"], log_q: Float[Tensor, "*batch n"], d: Float[Tensor, "*batch n"]
+) -> Float[Tensor, "*batch"]:
     r"""V(D, G) by adding up over all texts: :math:`\sum_x p(x) \log D(x) + q(x) \log(1 - D(x))`, with 0 log 0 = 0.
 
     At :math:`D^*` it is :math:`2\, d_{JS}(p, q) - 2 \log 2`.
@@ -143,7 +145,7 @@ def discounted_returns(
     Args:
         rewards: of each word.
         mask: where there is a word.
-        discount: :math:`\gamma`, in [0, 1]: 0 pays for the next word only.
+        discount: :math:`\gamma`, in [0, 1]: 0 pays each word for itself only.
 
     Raises:
         ValueError: shapes differ, or a discount outside [0, 1].
@@ -206,11 +208,15 @@ def adversarial(
     every word. Then the generator writes a new batch y and follows
 
     .. math:: \frac1n \sum_y \sum_t (R_t - b_t)\, \nabla \log G(y_t \mid y_{<t}), \qquad
-              R_t = \sum_{s \ge t} \gamma^{s-t} r_s, \quad r_s = 2 D(y_{\le s}) - 1 .
+              R_t = \sum_{s \ge t} \gamma^{s-t} r_s, \quad r_s = 2 D(y_{\le s}) - 1 ,
+
+    with n the number of words in the batch. The gradients of both networks are cut to length 1 where they are longer. With a
+    discount :math:`\gamma` below 1 this is not the exact gradient of any objective: later pay is credited less than it
+    should be.
 
     The baseline :math:`b_t` knows only what stands before :math:`y_t`: it is the return if the judge's opinion
-    :math:`r_{t-1}` were held to the end, plus, for each position, a moving average, over the batches before this one, of how
-    far the returns lie above that.
+    :math:`r_{t-1}` were held to the full length, plus, for each position, a moving average, over the batches before this one,
+    of how far the returns lie above that.
 
     This is not SeqGAN to the letter. SeqGAN judges whole texts only, and estimates the worth of a word by completing the
     text many times (Monte-Carlo rollouts). Here a discriminator at every position rewards every word, so that nothing

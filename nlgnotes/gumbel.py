@@ -48,7 +48,7 @@ def gumbel_max(logits: Scores, generator: torch.Generator) -> Scores:
     The logits need not be normalised, since a constant does not move the argmax. No gradient passes.
 
     Raises:
-        ValueError: a row holds NaN, +inf or no finite entry.
+        ValueError: a row holds NaN, +inf or no finite entry, or the dtype is neither float32 nor float64.
 
     >>> gumbel_max(torch.tensor([[0.0, 50.0], [50.0, 0.0]]), torch.Generator().manual_seed(0))
     tensor([[0., 1.],
@@ -63,7 +63,8 @@ def gumbel_softmax(logits: Scores, tau: float | int, generator: torch.Generator,
 
     The argmax of y is a draw from softmax(logits) whatever :math:`\tau` is: dividing by it moves no argmax. So with
     ``hard`` the temperature changes the gradient and nothing else. As ``torch.nn.functional.gumbel_softmax``, which takes
-    no generator.
+    no generator; but here the word is read off before the division, and so holds even where :math:`\tau` is so large that
+    rounding makes the entries of y equal.
 
     Args:
         logits: scores before softmax; -inf forbids a token.
@@ -72,7 +73,8 @@ def gumbel_softmax(logits: Scores, tau: float | int, generator: torch.Generator,
         hard: straight-through: the one-hot vector forwards, the gradient of the soft one backwards.
 
     Raises:
-        ValueError: ``tau`` is not above 0, or a row holds NaN, +inf or no finite entry.
+        ValueError: ``tau`` is not above 0, a row holds NaN, +inf or no finite entry, or the dtype is neither float32 nor
+            float64.
 
     >>> y = gumbel_softmax(torch.zeros(3), 0.5, torch.Generator().manual_seed(0))
     >>> round(float(y.sum()), 6)
@@ -83,25 +85,33 @@ def gumbel_softmax(logits: Scores, tau: float | int, generator: torch.Generator,
     noisy = logits + gumbel_noise(logits.shape, generator, logits.dtype)
     # The largest entry is taken away first, so that no tau is too small for the division.
     soft = ((noisy - noisy.detach().amax(-1, keepdim=True)) / tau).softmax(-1)
-    return straight_through(soft) if hard else soft
+    return straight_through(soft, noisy) if hard else soft
 
 
-def straight_through(soft: Scores) -> Scores:
+def straight_through(soft: Scores, scores: Float[Tensor, "*other"] | None = None) -> Scores:
     """The one-hot vector of each row's largest entry, with the gradient of the row itself.
 
     Written hard + (soft - soft.detach()): the bracket is 0 forwards and ``soft`` backwards. Bengio, Léonard and Courville
     2013 (arXiv:1308.3432).
 
+    Args:
+        soft: what the gradient flows to.
+        scores: what the largest entry is sought in, in the place of ``soft``; no gradient flows to it.
+
     Raises:
-        ValueError: a row holds NaN, +inf or no finite entry.
+        ValueError: a row holds NaN, +inf or no finite entry, or the shapes differ.
 
     >>> soft = torch.tensor([0.25, 0.75], requires_grad=True)
     >>> y = straight_through(soft)
     >>> y.detach(), torch.autograd.grad(y @ torch.tensor([3.0, 4.0]), soft)[0]
     (tensor([0., 1.]), tensor([3., 4.]))
     """
+    scores = soft if scores is None else scores
     check_scores("soft", soft)
-    return _one_hot(soft.detach()) + (soft - soft.detach())
+    check_scores("scores", scores)
+    if scores.shape != soft.shape:
+        raise ValueError(f"soft and scores must have the same shape; got {tuple(soft.shape)} and {tuple(scores.shape)}")
+    return _one_hot(scores.detach()) + (soft - soft.detach())
 
 
 def _one_hot(scores: Tensor) -> Tensor:

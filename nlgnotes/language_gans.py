@@ -1,8 +1,8 @@
 """Adversarial training against more likelihood training, from the same start: the long measurement of one lecture.
 
 The language is a random LSTM, so both axes are exact but for sampling. For each training seed a small LSTM is trained by
-maximum likelihood until fresh texts say stop. From there two roads of equally many updates lead on: the
-adversarial one, and the control, more maximum likelihood. Taught in: book/language-gans.ipynb.
+maximum likelihood and keeps the weights that were best on fresh texts. From there two roads of equally many updates lead
+on: the adversarial one, and the control, more maximum likelihood. Taught in: book/language-gans.ipynb.
 """
 
 import copy
@@ -20,9 +20,18 @@ from nlgnotes.estimate import Interval, mean_interval, ratio_of_totals
 from nlgnotes.gan import Discriminator, adversarial
 from nlgnotes.languages import Documents, Language, language_for
 from nlgnotes.lstm import LSTMConfig, LSTMModel
-from nlgnotes.quality_diversity import Point, at_equal_diversity, likeliest_text, per_token_kl, quality_diversity, written
+from nlgnotes.quality_diversity import (
+    Point,
+    at_equal_diversity,
+    branch,
+    likeliest_text,
+    per_token_kl,
+    quality_diversity,
+    written,
+)
 from nlgnotes.randomness import generator
 from nlgnotes.training import document_batch, fit, token_nll
+from nlgnotes.validation import check_count
 
 __all__ = ["compared", "judged", "likelihood_model", "measure"]
 
@@ -35,7 +44,7 @@ def likelihood_model(
     """An LSTM trained by maximum likelihood, with the weights it had when it was best on texts it never saw.
 
     Args:
-        train, valid: texts to learn from, and fresh ones that say when to stop.
+        train, valid: texts to learn from, and fresh ones that say which weights were best.
         config: its sizes.
         settings: ``mle_steps``, ``mle_batch``, ``mle_learning_rate``, ``mle_check`` (steps between two looks at ``valid``).
         seed: of weights and batches.
@@ -58,8 +67,8 @@ def likelihood_model(
         looks.append((step, nats))
 
     chance = generator(seed, "language-gans", "batches")
-    fit(model, _drawn_from(train, settings["mle_batch"]), steps=settings["mle_steps"], learning_rate=settings["mle_learning_rate"],
-        generator=chance, progress=progress, callback=look)  # fmt: skip
+    fit(model, _drawn_from(train, settings["mle_batch"]), steps=settings["mle_steps"],
+        learning_rate=settings["mle_learning_rate"], generator=chance, progress=progress, callback=look)  # fmt: skip
     model.load_state_dict(best)
     return model, looks
 
@@ -69,13 +78,20 @@ def judged(scores_of: Callable[[Documents], Float[Tensor, " n"]], real: Document
 
     Args:
         scores_of: a judge: from texts to one score each.
-        real, fake: as many of each.
+        real, fake: each counts for one half.
+
+    Raises:
+        ValueError: a judge whose scores are not one for each text.
     """
-    return float(((scores_of(real) > 0).double().mean() + (scores_of(fake) <= 0).double().mean()) / 2)
+    scores = scores_of(real), scores_of(fake)
+    if [len(s) for s in scores] != [len(real), len(fake)]:
+        wanted, got = f"{len(real)} and {len(fake)}", f"{len(scores[0])} and {len(scores[1])}"
+        raise ValueError(f"scores_of must give one score for each of {wanted} texts; got {got}")
+    return float(((scores[0] > 0).double().mean() + (scores[1] <= 0).double().mean()) / 2)
 
 
 def compared(ours: Sequence[Sequence[Point]], theirs: Sequence[Sequence[Point]], levels: int = 9) -> dict[str, list[Any]]:
-    """NLL_oracle of ours minus that of theirs at equal NLL_test, over runs: positive where ours writes worse at the same diversity.
+    """NLL_oracle of ours minus that of theirs at equal NLL_test, over runs: positive where ours writes worse.
 
     The levels run evenly over what every sweep of both reaches.
 
@@ -86,13 +102,15 @@ def compared(ours: Sequence[Sequence[Point]], theirs: Sequence[Sequence[Point]],
     Returns:
         ``levels``; ``differences`` (a list per run); and, from two runs on, ``interval`` over runs at each level. All are empty
         where the sweeps do not meet.
-    """
-    def reach(points: Sequence[Point]) -> tuple[float, float]:
-        ordered = sorted(points, key=lambda p: p.temperature)
-        tests = [p.test.value for p in ordered]
-        return min(tests), max(tests[: tests.index(min(tests)) + 1])
 
-    lows, highs = zip(*(reach(points) for points in (*ours, *theirs)), strict=True)
+    Raises:
+        ValueError: no run, another number of runs on the other side, fewer than one level, or as ``quality_diversity.branch``.
+    """
+    check_count("levels", levels)
+    if not len(ours) or len(ours) != len(theirs):
+        raise ValueError(f"ours and theirs must hold as many runs each, at least one; got {len(ours)} and {len(theirs)}")
+    reached = [branch(points)[0] for points in (*ours, *theirs)]
+    lows, highs = [tests[0] for tests in reached], [tests[-1] for tests in reached]
     if max(lows) >= min(highs):
         return {"levels": [], "differences": [], "interval": []}
     # A hair inside: the ends are sums of rounded numbers.
@@ -103,22 +121,25 @@ def compared(ours: Sequence[Sequence[Point]], theirs: Sequence[Sequence[Point]],
 
 
 def measure(
-    settings: Settings, seed: int, progress: bool = True, keep: Callable[[str, Callable[[], Any]], Any] = lambda part, compute: compute()
-) -> dict[str, Any]:
-    """The whole measurement; every number in nats per token.
+    settings: Settings, seed: int, progress: bool = True,
+    keep: Callable[[str, Callable[[], Any]], Any] = lambda part, compute: compute(),
+) -> dict[str, Any]:  # fmt: skip
+    """The whole measurement. Likelihoods and divergences are in nats per token; a judge's accuracy is a share, its pay 2D - 1.
 
     Args:
-        settings: see ``nlgnotes.experiments``; ``runs`` says how many training seeds, ``seed``, ``seed + 1``, …; ``wide``, if there,
-            what is different in one more run.
+        settings: see ``nlgnotes.experiments``; ``runs`` says how many training seeds, ``seed``, ``seed + 1``, …; ``wide``,
+            if there, what is different in one more run.
         seed: the first training seed. The language is the same for all of them.
         progress: show bars.
         keep: see ``experiments.Experiment``.
 
     Returns:
-        ``language`` (its entropy, its own two numbers), ``one_string``, ``runs`` (one mapping for each seed: sweeps, path, judge, distances),
-        ``equal_diversity`` (GAN minus MLE, GAN minus control, GAN at each checkpoint minus MLE: see :func:`compared`), and ``wide`` where asked for.
+        ``language`` (its entropy), ``one_string``, ``runs`` (one mapping for each seed: sweeps, path, judge, distances,
+        seconds), ``equal_diversity`` (GAN minus MLE, GAN minus control, GAN at each checkpoint minus MLE: see
+        :func:`compared`), and ``wide`` where asked for.
     """
-    oracle = language_for({"language": "lstm-oracle", "language_seed": settings["language_seed"], "language_vocab_size": settings["vocab_size"]})
+    vocabulary = {"language_vocab_size": settings["vocab_size"]}
+    oracle = language_for({"language": "lstm-oracle", "language_seed": settings["language_seed"], **vocabulary})
     seeds = range(seed, seed + settings["runs"])
     runs = [keep(f"seed-{s}", lambda s=s: _one_run(oracle, settings, s, progress)) for s in seeds]
     sweeps = {kind: [[Point.from_dict(p) for p in run[kind]["points"]] for run in runs] for kind in ("mle", "control", "gan")}
@@ -146,7 +167,7 @@ def _nll(language: Language, texts: Documents) -> Interval:
 
 
 def _language(oracle: Language, s: Settings, seed: int) -> dict[str, Any]:
-    """The best that a generator can do: the language itself scores its entropy on both axes."""
+    """What the language itself scores: its entropy on both axes, the least NLL_test there is."""
     texts = oracle.sample(s["samples"], generator(seed, "language-gans", "entropy"), s["length"])
     return {"entropy": asdict(_nll(oracle, texts)), "vocab_size": oracle.vocab_size, "length": s["length"]}
 
@@ -181,13 +202,15 @@ def _one_run(oracle: Language, s: Settings, seed: int, progress: bool) -> dict[s
         seconds[name], began = round(time.perf_counter() - began, 1), time.perf_counter()
 
     def sweep(model: LSTMModel, name: str, temperatures: Sequence[float]) -> list[dict[str, Any]]:
-        points = quality_diversity(model, oracle, test, temperatures, samples=s["samples"], generator=generator(seed, "language-gans", name))
+        chance = generator(seed, "language-gans", name)
+        points = quality_diversity(model, oracle, test, temperatures, samples=s["samples"], generator=chance)
         return [p.to_dict() for p in points]
 
     start, looks = likelihood_model(train, valid, config, s, seed, progress)
     lap("mle")
     own = written(start, s["samples"], s["length"], generator(seed, "language-gans", "own"))
-    mle = {"looks": looks, "points": sweep(start, "mle", s["temperatures"]), "train": float(token_nll(start, train, 1000).sum() / train.total)}
+    mle = {"looks": looks, "points": sweep(start, "mle", s["temperatures"]),
+           "train": float(token_nll(start, train, 1000).sum() / train.total)}  # fmt: skip
     lap("measuring the start")
 
     control = copy.deepcopy(start)
@@ -197,7 +220,8 @@ def _one_run(oracle: Language, s: Settings, seed: int, progress: bool) -> dict[s
     further = {"points": sweep(control, "control", s["temperatures"]), "kl": asdict(per_token_kl(start, control, own))}
 
     gan, path = copy.deepcopy(start), []
-    judge = Discriminator(oracle.vocab_size, generator(seed, "language-gans", "judge"), width=s["judge_width"], dropout=s["judge_dropout"])
+    chance = generator(seed, "language-gans", "judge")
+    judge = Discriminator(oracle.vocab_size, chance, width=s["judge_width"], dropout=s["judge_dropout"])
 
     @torch.no_grad()
     def learned(documents: Documents) -> Tensor:
@@ -216,9 +240,9 @@ def _one_run(oracle: Language, s: Settings, seed: int, progress: bool) -> dict[s
         path.append({**row, "points": point} if len(point) > 1 else row)
 
     game = adversarial(
-        gan, judge, train, steps=s["steps"], generator=generator(seed, "language-gans", "game"), batch=s["batch"], warmup=s["judge_warmup"],
-        discriminator_steps=s["judge_steps"], learning_rate=s["learning_rate"], discriminator_learning_rate=s["judge_learning_rate"],
-        discount=s["discount"], progress=progress, callback=look,
+        gan, judge, train, steps=s["steps"], generator=generator(seed, "language-gans", "game"), batch=s["batch"],
+        warmup=s["judge_warmup"], discriminator_steps=s["judge_steps"], learning_rate=s["learning_rate"],
+        discriminator_learning_rate=s["judge_learning_rate"], discount=s["discount"], progress=progress, callback=look,
     )  # fmt: skip
     lap("adversarial")
     played = {k: [round(x, 4) for x in v] for k, v in game.to_dict().items() if k != "seconds"}

@@ -69,7 +69,9 @@ class LSTMState(NamedTuple):
 
 
 class LSTMModel(nn.Module):
-    r"""Logits for the next token from a state of fixed size: :math:`h_t, c_t = \text{LSTM}(E x_t, h_{t-1}, c_{t-1})`, logits :math:`W h_t + b`.
+    r"""Logits for the next token from a state of fixed size.
+
+    .. math:: h_t, c_t = \text{LSTM}(E x_t, h_{t-1}, c_{t-1}), \qquad \text{logits} = W h_t + b .
 
     All initial weights come from ``generator``, uniform within :math:`\pm 1/\sqrt{\text{width}}` (torch's own law for an
     LSTM) but for the embedding, N(0, 1/4), and the forget gate's bias, 1, so that the state starts out remembering.

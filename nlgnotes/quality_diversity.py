@@ -1,6 +1,7 @@
 r"""Two numbers for a generator, never one: how likely its texts are in the language, and how likely the language's are to it.
 
-.. math:: \text{NLL}_{\text{oracle}} = -\mathbb E_{y \sim G}[\log P(y)], \qquad \text{NLL}_{\text{test}} = -\mathbb E_{x \sim P}[\log G(x)],
+.. math:: \text{NLL}_{\text{oracle}} = -\mathbb E_{y \sim G}[\log P(y)], \qquad
+   \text{NLL}_{\text{test}} = -\mathbb E_{x \sim P}[\log G(x)],
 
 both per token. The first is low for good texts, however few they are; the second for a generator that forgets
 none. Caccia et al. 2020 (arXiv:1811.02549) sweep the temperature and draw one against the other.
@@ -25,7 +26,7 @@ from nlgnotes.sampling import Sampler
 from nlgnotes.training import document_batch, token_nll
 from nlgnotes.validation import check_count, check_positive
 
-__all__ = ["Point", "Tempered", "at_equal_diversity", "likeliest_text", "per_token_kl", "quality_diversity", "written"]
+__all__ = ["Point", "Tempered", "at_equal_diversity", "branch", "likeliest_text", "per_token_kl", "quality_diversity", "written"]
 
 
 class Tempered(nn.Module):
@@ -95,8 +96,9 @@ def written(model: Any, n: int, length: int, generator: torch.Generator) -> Docu
 
 
 def quality_diversity(
-    model: Any, oracle: Language, test: Documents, temperatures: Sequence[float | int], *, samples: int, generator: torch.Generator
-) -> tuple[Point, ...]:
+    model: Any, oracle: Language, test: Documents, temperatures: Sequence[float | int],
+    *, samples: int, generator: torch.Generator,
+) -> tuple[Point, ...]:  # fmt: skip
     """NLL_oracle and NLL_test of a generator at each temperature; the model that writes is the model that scores.
 
     Args:
@@ -123,27 +125,43 @@ def quality_diversity(
     return tuple(points)
 
 
+def branch(points: Sequence[Point]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    r"""The part of a sweep on which diversity buys quality: NLL_test, rising, and NLL_oracle at the same temperatures.
+
+    It begins at the temperature of lowest NLL_test and cools from there. Above that temperature a generator loses quality
+    and diversity together. On one set of test texts NLL_test is convex in :math:`1/T`, a mean of
+    :math:`\log \sum_v e^{s_v/T} - s_y/T` with logits s, so that it cannot fall again on the way.
+
+    Args:
+        points: a sweep, in any order.
+
+    Raises:
+        ValueError: no points, or NLL_test does not rise as the temperature falls.
+    """
+    if not len(points):
+        raise ValueError("points must hold at least one; got none")
+    ordered = sorted(points, key=lambda p: p.temperature)
+    best = min(range(len(ordered)), key=lambda i: ordered[i].test.value)
+    tests, oracles = zip(*((p.test.value, p.oracle.value) for p in ordered[best::-1]), strict=True)
+    if any(b <= a for a, b in zip(tests, tests[1:], strict=False)):
+        raise ValueError(f"NLL_test must rise as the temperature falls; got {', '.join(f'{x:.4f}' for x in tests)}")
+    return tests, oracles
+
+
 def at_equal_diversity(points: Sequence[Point], levels: Float[np.ndarray, " n"] | Sequence[float]) -> Float[np.ndarray, " n"]:
     """NLL_oracle at given levels of NLL_test, on straight lines between neighbouring temperatures.
 
-    Only the temperatures up to the one of lowest NLL_test count: above it a generator loses quality and diversity together.
-
     Args:
-        points: a sweep.
+        points: a sweep; only its :func:`branch` counts.
         levels: values of NLL_test.
 
     Returns:
         One number for each level; NaN where the sweep does not reach it.
 
     Raises:
-        ValueError: no points.
+        ValueError: as :func:`branch`.
     """
-    if not len(points):
-        raise ValueError("points must hold at least one; got none")
-    ordered = sorted(points, key=lambda p: p.temperature)
-    best = min(range(len(ordered)), key=lambda i: ordered[i].test.value)
-    test, oracle = zip(*((p.test.value, p.oracle.value) for p in ordered[best::-1]), strict=True)
-    return np.interp(np.asarray(levels, dtype=float), test, oracle, left=np.nan, right=np.nan)
+    return np.interp(np.asarray(levels, dtype=float), *branch(points), left=np.nan, right=np.nan)
 
 
 @torch.no_grad()

@@ -45,7 +45,8 @@ def test_the_sampled_value_has_the_exact_one_as_its_mean():
     """20,000 draws of each; 6 standard errors, so a false alarm below 1e-8."""
     log_p, log_q = two_distributions(1)
     scores = torch.randn(6, generator=generator(2), dtype=torch.float64)
-    draws = [torch.multinomial(x.exp(), 20_000, replacement=True, generator=generator(3, str(i))) for i, x in enumerate((log_p, log_q))]
+    draws = [torch.multinomial(x.exp(), 20_000, replacement=True, generator=generator(3, name))
+             for name, x in (("0", log_p), ("1", log_q))]  # fmt: skip
     terms = torch.nn.functional.logsigmoid(scores[draws[0]]), torch.nn.functional.logsigmoid(-scores[draws[1]])
     error = math.sqrt(sum(float(t.var()) / len(t) for t in terms))
     assert abs(float(minimax_value(scores[draws[0]], scores[draws[1]]) - exact_value(log_p, log_q, scores.sigmoid()))) < 6 * error
@@ -112,8 +113,8 @@ def test_an_interrupted_game_leaves_whole_updates():
         stop(step)
 
     with pytest.raises(KeyboardInterrupt):
-        adversarial(model, Discriminator(6, generator(0, "d"), width=8), texts, steps=9, generator=generator(0, "g"), batch=8, warmup=1,
-                    progress=False, callback=look)  # fmt: skip
+        adversarial(model, Discriminator(6, generator(0, "d"), width=8), texts, steps=9, generator=generator(0, "g"),
+                    batch=8, warmup=1, progress=False, callback=look)  # fmt: skip
     assert len(states) == 3
     assert all(torch.equal(a, b) for a, b in zip(states[-1].values(), model.state_dict().values(), strict=True))
 

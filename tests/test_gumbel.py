@@ -98,6 +98,23 @@ def test_straight_through_by_hand():
     assert grad.tolist() == [[0, 3, 0], [3, 0, 0]]  # 3 y^2 at the hard y
 
 
+def test_a_temperature_that_rounds_everything_alike_still_moves_no_hard_draw():
+    """In float32 the soft draws at tau = 1e8 are equal to the last bit in many rows, so their own argmax is no draw."""
+    logits = torch.tensor([0.5, 0.3, 0.2]).log().expand(20_000, 3)
+    words = gumbel_max(logits, seeded(7))
+    assert int((gumbel_softmax(logits, 1e8, seeded(7)).argmax(-1) != words.argmax(-1)).sum()) > 1000
+    for tau in (1e-30, 1e4, 1e8, 1e30):
+        assert gumbel_softmax(logits, tau, seeded(7), hard=True).equal(words)
+
+
+def test_the_word_may_be_sought_in_other_scores_than_the_gradient():
+    soft, scores = torch.tensor([0.2, 0.8], requires_grad=True), torch.tensor([3.0, 1.0], requires_grad=True)
+    y = straight_through(soft, scores)
+    assert y.tolist() == [1, 0]
+    slopes = torch.autograd.grad(y @ torch.tensor([3.0, 4.0]), (soft, scores), allow_unused=True)
+    assert slopes[0].tolist() == [3, 4] and slopes[1] is None
+
+
 def test_extremes_give_numbers():
     logits = torch.tensor([[1e4, -1e4, -math.inf]])
     for tau in (1e-30, 1e30):
@@ -119,5 +136,9 @@ def test_ill_arguments_are_refused():
             f(torch.tensor([0.0, math.nan]), seeded(0))
         with pytest.raises(ValueError, match="all -inf"):
             f(torch.full((2, 2), -math.inf), seeded(0))
-    with pytest.raises(ValueError, match="dtype must be"):
-        gumbel_noise((2,), seeded(0), torch.float16)
+    with pytest.raises(ValueError, match="same shape"):
+        straight_through(torch.zeros(2), torch.zeros(3))
+    for f in (lambda: gumbel_noise((2,), seeded(0), torch.float16), lambda: gumbel_max(x.half(), seeded(0)),
+              lambda: gumbel_softmax(x.half(), 1.0, seeded(0))):  # fmt: skip
+        with pytest.raises(ValueError, match="dtype must be"):
+            f()

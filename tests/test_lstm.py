@@ -1,4 +1,4 @@
-"""The recurrent model reads the same in one go, word by word and by its equations; its weights come from the generator; it learns."""
+"""The recurrent model reads the same in one go, word by word and by its equations; its weights are drawn; it learns."""
 
 import pytest
 import torch
@@ -76,7 +76,8 @@ def test_a_state_is_a_value():
 
 def test_the_log_probabilities_of_what_it_writes_are_those_it_scores():
     model = make()
-    made = generate(model, torch.zeros(40, 1, dtype=torch.long), max_new_tokens=9, sampler=Sampler(), generator=generator(3), stop_token=0)
+    start = torch.zeros(40, 1, dtype=torch.long)
+    made = generate(model, start, max_new_tokens=9, sampler=Sampler(), generator=generator(3), stop_token=0)
     scored = token_nll(model, Documents(made.tokens, made.lengths))
     torch.testing.assert_close(-scored, made.log_probs, atol=1e-5, rtol=0)
 

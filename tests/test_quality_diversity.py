@@ -1,4 +1,4 @@
-"""Two axes: what is written is what is scored, sweeps are compared at equal diversity, and the long measurement runs end to end."""
+"""Two axes: what is written is what is scored, sweeps are compared at equal diversity, the long measurement runs through."""
 
 import json
 import math
@@ -11,7 +11,16 @@ from nlgnotes import language_gans
 from nlgnotes.estimate import Interval
 from nlgnotes.languages import Documents, LSTMOracle
 from nlgnotes.lstm import LSTMConfig, LSTMModel
-from nlgnotes.quality_diversity import Point, Tempered, at_equal_diversity, likeliest_text, per_token_kl, quality_diversity, written
+from nlgnotes.quality_diversity import (
+    Point,
+    Tempered,
+    at_equal_diversity,
+    branch,
+    likeliest_text,
+    per_token_kl,
+    quality_diversity,
+    written,
+)
 from nlgnotes.randomness import generator
 from nlgnotes.training import token_nll
 
@@ -75,7 +84,8 @@ def test_both_axes_by_enumeration():
     log_g, log_p, lengths = -token_nll(m, every).double().sum(-1), oracle.log_prob(every), every.lengths.double()
     quality = float(-(log_g.exp() * log_p).sum() / (log_g.exp() * lengths).sum())
     diversity = float(-(log_p.exp() * log_g).sum() / (log_p.exp() * lengths).sum())
-    (point,) = quality_diversity(m.model, oracle, oracle.sample(5000, generator(6), 3), [0.7], samples=5000, generator=generator(7))
+    test = oracle.sample(5000, generator(6), 3)
+    (point,) = quality_diversity(m.model, oracle, test, [0.7], samples=5000, generator=generator(7))
     for found, exact in ((point.oracle, quality), (point.test, diversity)):
         assert abs(found.value - exact) < 4 * (found.high - found.low) / 2
     assert abs(quality - diversity) > 8 * (point.oracle.high - point.oracle.low)  # the two are not mixed up
@@ -106,6 +116,22 @@ def test_equal_diversity_by_hand_and_without_the_branch_that_turns_back():
     assert np.isnan(at_equal_diversity(sweep, [1.9, 4.1])).all()
 
 
+def test_the_branch_is_the_cold_side_and_rises():
+    assert branch(points((1.0, 3.0, 2.0), (0.5, 1.0, 4.0), (1.5, 9.0, 3.0))) == ((2.0, 4.0), (3.0, 1.0))
+    noisy = points((1.0, 3.0, 2.0), (0.8, 2.0, 2.7), (0.5, 1.0, 2.5))
+    for f in (branch, lambda p: at_equal_diversity(p, [2.1]), lambda p: language_gans.compared([p], [p])):
+        with pytest.raises(ValueError, match="must rise as the temperature falls; got 2.0000, 2.7000, 2.5000"):
+            f(noisy)
+
+
+def test_on_one_set_of_texts_the_test_loss_is_convex_in_the_inverse_temperature():
+    """Why a real sweep never meets that error: chords lie above the curve at every inner point."""
+    oracle, inverse = LSTMOracle(6, generator(1)), np.linspace(0.4, 4, 10)
+    texts, temperatures = oracle.sample(50, generator(2), 4), (1 / inverse).tolist()
+    sweep = quality_diversity(model(3), oracle, texts, temperatures, samples=2, generator=generator(3))
+    assert (np.diff([p.test.value for p in sweep], 2) > 0).all()
+
+
 def test_the_comparison_is_zero_with_itself_and_the_shift_of_a_shifted_sweep():
     a = points((0.5, 1.0, 4.0), (0.8, 2.0, 2.5), (1.0, 3.0, 2.0))
     b = points((0.5, 1.5, 4.0), (0.8, 2.5, 2.5), (1.0, 3.5, 2.0))
@@ -124,10 +150,11 @@ def test_the_likeliest_text_by_enumeration():
     assert likeliest_text(oracle, 4, beam=1)[1] <= score + 1e-12
 
 
-TINY = {"language_seed": 0, "vocab_size": 8, "length": 5, "documents": 60, "width": 4, "mle_steps": 6, "mle_batch": 8, "mle_learning_rate": 0.03,
-        "mle_check": 3, "temperatures": [0.5, 0.8, 1.0, 1.3], "samples": 40, "steps": 3, "batch": 8, "control_learning_rate": 0.003,
-        "judge_width": 6, "judge_dropout": 0.1, "judge_warmup": 2, "judge_steps": 1, "learning_rate": 0.01, "judge_learning_rate": 0.005,
-        "discount": 0.5, "look_every": 2, "checkpoints": [2], "beam": 5, "runs": 2}  # fmt: skip
+TINY = {"language_seed": 0, "vocab_size": 8, "length": 5, "documents": 60, "width": 4, "mle_steps": 6, "mle_batch": 8,
+        "mle_learning_rate": 0.03, "mle_check": 3, "temperatures": [0.5, 0.8, 1.0, 1.3], "samples": 40, "steps": 3, "batch": 8,
+        "control_learning_rate": 0.003, "judge_width": 6, "judge_dropout": 0.1, "judge_warmup": 2, "judge_steps": 1,
+        "learning_rate": 0.01, "judge_learning_rate": 0.005, "discount": 0.5,
+        "look_every": 2, "checkpoints": [2], "beam": 5, "runs": 2}  # fmt: skip
 
 
 def test_the_measurement_is_json_repeatable_and_says_what_it_should():
@@ -162,5 +189,14 @@ def test_errors_speak():
         quality_diversity(model(), oracle, test, [1.0], samples=1, generator=generator(0))
     with pytest.raises(ValueError, match="points"):
         at_equal_diversity([], [1.0])
+    with pytest.raises(ValueError, match="as many runs each, at least one; got 0 and 0"):
+        language_gans.compared([], [])
+    sweep = points((1.0, 3.0, 2.0), (0.5, 1.0, 4.0))
+    with pytest.raises(ValueError, match="got 1 and 2"):
+        language_gans.compared([sweep], [sweep, sweep])
+    with pytest.raises(ValueError, match="levels"):
+        language_gans.compared([sweep], [sweep], 0)
+    with pytest.raises(ValueError, match="one score for each of 5 and 5 texts; got 4 and 4"):
+        language_gans.judged(lambda d: torch.ones(4), test, test)
     with pytest.raises(ValueError, match="beam"):
         likeliest_text(oracle, 3, 0)
