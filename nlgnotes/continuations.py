@@ -44,9 +44,13 @@ def _ratio(means: np.ndarray) -> np.ndarray:
     return means[:, 0] / means[:, 1]
 
 
+def _bleu(means: np.ndarray) -> np.ndarray:
+    return np.array([bleu(1e6 * row[None]) for row in means])
+
+
 SCORES: dict[str, Score] = {
     "nats": Score("quality", "nats per token under the language, after the prefix that was read", _ratio, high=False),
-    "bleu": Score("quality", "corpus-BLEU-3 against held-out text of the same place", lambda m: np.array([bleu(1e6 * row[None]) for row in m])),
+    "bleu": Score("quality", "corpus-BLEU-3 against held-out text of the same place", _bleu),
     "distinct": Score("diversity", "distinct-3 of all continuations together", lambda m: m[:, 0]),
     "self-bleu": Score("diversity", "1 - self-BLEU-3", lambda m: m[:, 0]),
     "link": Score("consistency", "nats per token by which the original prefix explains it better than a stranger's", _ratio),
@@ -132,8 +136,9 @@ def scores_of(
 
 
 def eb_m(
-    name: str, after: Tensor | np.ndarray, data: Tensor | np.ndarray, generator: torch.Generator, *, paired: bool = False, resamples: int = 1000
-) -> np.ndarray:
+    name: str, after: Tensor | np.ndarray, data: Tensor | np.ndarray, generator: torch.Generator, *,
+    paired: bool = False, resamples: int = 1000,
+) -> np.ndarray:  # fmt: skip
     r"""How much better the model writes after data than after another kind of prefix (ours, after He et al. 2021).
 
     .. math:: \text{EB-M}(l) = \frac{f(P_{M|D(l)})}{f(P_{M|H(l)})}

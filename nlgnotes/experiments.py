@@ -106,9 +106,11 @@ def run_experiment(experiment: Experiment, *, force: bool = False, progress: boo
 
 
 EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (
-    Experiment("exposure-bias", "prefix switching on three languages, 4,000 prefixes a cell (about 15 minutes)", prefix_switching.measure, 0,
+    Experiment("exposure-bias", "prefix switching on three languages, 4,000 prefixes a cell (about 15 minutes)",
+               prefix_switching.measure, 0,
                {"models": {"newswire": "newswire-lm", "oracle": "oracle-lm", "brackets": "brackets-lm"}, "prefixes": 4000,
-                "lengths": [5, 10, 20, 30, 40], "gap_length": {"newswire": 10, "oracle": 10, "brackets": 30}, "gaps": [0, 1, 2, 3, 5, 10, 20], "new": 20, "texts": 5200, "steps": 30,
+                "lengths": [5, 10, 20, 30, 40], "gap_length": {"newswire": 10, "oracle": 10, "brackets": 30},
+                "gaps": [0, 1, 2, 3, 5, 10, 20], "new": 20, "texts": 5200, "steps": 30,
                 "start": 5, "resamples": 1000},
                lambda data: data["newswire"]["eb_c"]["model"]["tv"][2][0], 0.1, ("newswire-lm", "oracle-lm", "brackets-lm")),
     Experiment("language-gans", "maximum likelihood, more of it, and a GAN: five training seeds (about 10 minutes)", language_gans.measure, 0,

@@ -40,7 +40,7 @@ ROWS = 128
 
 
 def alive_before(documents: Documents) -> Bool[Tensor, "batch places"]:
-    """Whether a document is still running after its first t tokens, t = 0 … time: none of them is ``<eos>``, and all are there."""
+    """Whether a document still runs after its first t tokens, t = 0 … time: all are there, and none is ``<eos>``."""
     going = documents.mask & (documents.tokens != Language.eos)
     return pad(going.long().cumprod(-1), (1, 0), value=1).bool()
 
@@ -65,12 +65,14 @@ def survivors(draw: Callable[[int], Documents], n: int, length: int, *, rounds: 
             kept.append(documents.tokens[alive_before(documents)[:, length], :length])
         if sum(map(len, kept)) >= n:
             return torch.cat(kept)[:n]
-    raise ValueError(f"length must be one that documents reach; got {length}, and {sum(map(len, kept))} of {rounds * n} documents were so long")
+    found = f"{sum(map(len, kept))} of {rounds * n} documents were so long"
+    raise ValueError(f"length must be one that documents reach; got {length}, and {found}")
 
 
 def model_documents(
-    model: Any, n: int, length: int, generator: torch.Generator, *, sampler: Any = None, context: Int64[Tensor, "batch start"] | None = None
-) -> Documents:
+    model: Any, n: int, length: int, generator: torch.Generator, *,
+    sampler: Any = None, context: Int64[Tensor, "batch start"] | None = None,
+) -> Documents:  # fmt: skip
     """Documents that a model writes, cut at ``length`` tokens.
 
     Args:
@@ -86,7 +88,9 @@ def model_documents(
     start = torch.zeros(n, 0, dtype=torch.long) if context is None else context
     check_count("length - start", length - start.shape[1])
     sampler = Sampler() if sampler is None else sampler
-    out = generate(model, pad(start, (1, 0)), max_new_tokens=length - start.shape[1], sampler=sampler, generator=generator, stop_token=Language.eos)
+    new = length - start.shape[1]
+    prompt = pad(start, (1, 0))
+    out = generate(model, prompt, max_new_tokens=new, sampler=sampler, generator=generator, stop_token=Language.eos)
     return Documents(torch.cat([start, out.tokens], 1), out.lengths + start.shape[1])
 
 
@@ -125,7 +129,8 @@ def four_prefixes(
 
     data = survivors(lambda m: language.sample(m, generator, max_length=length), n, length)
     own = survivors(from_model, n, length)
-    return {"data": data, "model": own, "shuffled": shuffled(data, generator), "random": random_words(n, length, language.vocab_size, generator)}
+    mixed, anything = shuffled(data, generator), random_words(n, length, language.vocab_size, generator)
+    return {"data": data, "model": own, "shuffled": mixed, "random": anything}
 
 
 def continued(
@@ -136,7 +141,9 @@ def continued(
 
 
 @torch.no_grad()
-def divergences_after(model: Any, language: Language, documents: Documents, at: Sequence[int]) -> dict[str, Float64[Tensor, "batch places"]]:
+def divergences_after(
+    model: Any, language: Language, documents: Documents, at: Sequence[int]
+) -> dict[str, Float64[Tensor, "batch places"]]:
     r"""Each of ``DIVERGENCES`` between :math:`P_D(\cdot|W_{1:t})` and :math:`P_M(\cdot|W_{1:t})`, for each t in ``at``.
 
     Nothing is sampled: both distributions are known. The model's is the one it was trained to give (temperature 1),
@@ -162,7 +169,10 @@ def divergences_after(model: Any, language: Language, documents: Documents, at: 
     return result
 
 
-def eb_c(after: Tensor | np.ndarray, data: Tensor | np.ndarray, generator: torch.Generator, *, paired: bool = False, resamples: int = 1000) -> np.ndarray:
+def eb_c(
+    after: Tensor | np.ndarray, data: Tensor | np.ndarray, generator: torch.Generator, *,
+    paired: bool = False, resamples: int = 1000,
+) -> np.ndarray:  # fmt: skip
     r"""How much worse the conditional distribution is after another kind of prefix than after data (ours, after He et al. 2021).
 
     .. math:: \text{EB-C}(l) = \frac{\text{CGD}(M|H(l))}{\text{CGD}(M|D(l))}, \qquad
@@ -189,12 +199,15 @@ def eb_c(after: Tensor | np.ndarray, data: Tensor | np.ndarray, generator: torch
     return top / bottom
 
 
-def accumulated_error(after: Tensor | np.ndarray, data: Tensor | np.ndarray, generator: torch.Generator, *, resamples: int = 1000) -> dict[str, np.ndarray]:
+def accumulated_error(
+    after: Tensor | np.ndarray, data: Tensor | np.ndarray, generator: torch.Generator, *, resamples: int = 1000
+) -> dict[str, np.ndarray]:
     r"""The accumulated measure of Arora et al. 2022 (arXiv:2204.01171), for every length l.
 
     .. math:: R(l) = \sum_{t=1}^{l} \mathbb E_{W \sim M}\, D_{KL}\big(P_D(\cdot|W_{<t}) \| P_M(\cdot|W_{<t})\big), \quad
               \epsilon(l) = \frac1l \sum_{t=1}^{l} \mathbb E_{W \sim D}\, D_{KL}(\ldots), \quad
-              \text{AccErr}(l) = \frac{R(l)}{\epsilon(l)}, \quad \%\text{ExAccErr}(l) = 100\, \frac{R(l) - l\,\epsilon(l)}{l\,\epsilon(l)}.
+              \text{AccErr}(l) = \frac{R(l)}{\epsilon(l)}, \quad
+              \%\text{ExAccErr}(l) = 100\, \frac{R(l) - l\,\epsilon(l)}{l\,\epsilon(l)}.
 
     W ~ M are texts that the model wrote with some decoder, each from a few true words. The decoder chooses contexts
     only: the distribution inside the KL is the model's own. Checked in the authors' program (their
@@ -209,7 +222,8 @@ def accumulated_error(after: Tensor | np.ndarray, data: Tensor | np.ndarray, gen
         resamples: of the bootstrap.
 
     Returns:
-        Bootstrap draws [1 + resamples, l], the estimate first, of ``regret`` (R), ``accumulated`` (AccErr) and ``excess`` (%ExAccErr).
+        Bootstrap draws [1 + resamples, l], the estimate first, of ``regret`` (R), ``accumulated`` (AccErr) and
+        ``excess`` (%ExAccErr).
     """
     own, true = (bootstrap_means(np.asarray(x), generator, resamples=resamples).cumsum(1) for x in (after, data))
     ratio = own / true

@@ -18,7 +18,8 @@ from nlgnotes import checkpoints
 from nlgnotes.continuations import SCORES, continuation, eb_m, scores_of
 from nlgnotes.estimate import Interval, bootstrap_means, percentile_interval
 from nlgnotes.exposure_bias import (
-    DIVERGENCES, KINDS, accumulated_error, continued, divergences_after, eb_c, four_prefixes, intervals, model_documents, slopes, survivors,
+    DIVERGENCES, KINDS, accumulated_error, continued, divergences_after, eb_c, four_prefixes, intervals, model_documents,
+    slopes, survivors,
 )  # fmt: skip
 from nlgnotes.languages import Documents, Language, language_for
 from nlgnotes.randomness import generator
@@ -41,13 +42,19 @@ def at_length(model: Any, language: Language, prefixes: Mapping[str, Tensor]) ->
     return {kind: divergences_after(model, language, documents_of(p), [p.shape[1]]) for kind, p in prefixes.items()}
 
 
-def after_gaps(model: Any, language: Language, prefixes: Mapping[str, Tensor], gaps: Sequence[int], chance: torch.Generator, *, sampler: Any = None) -> Table:
-    """The divergences after each prefix and g more tokens that the model writes, for each g in ``gaps``; NaN where it ended before."""
+def after_gaps(
+    model: Any, language: Language, prefixes: Mapping[str, Tensor], gaps: Sequence[int], chance: torch.Generator, *,
+    sampler: Any = None,
+) -> Table:  # fmt: skip
+    """The divergences after each prefix and g more tokens of the model, for each g in ``gaps``; NaN where it ended before."""
     texts = {kind: continued(model, p, max(gaps), chance, sampler=sampler) for kind, p in prefixes.items()}
-    return {kind: divergences_after(model, language, texts[kind], [p.shape[1] + g for g in gaps]) for kind, p in prefixes.items()}
+    return {k: divergences_after(model, language, texts[k], [p.shape[1] + g for g in gaps]) for k, p in prefixes.items()}
 
 
-def written_after(model: Any, language: Language, prefixes: Mapping[str, Tensor], new: int, chance: torch.Generator, *, gap: int = 0, references: int = 2000) -> Table:
+def written_after(
+    model: Any, language: Language, prefixes: Mapping[str, Tensor], new: int, chance: torch.Generator, *,
+    gap: int = 0, references: int = 2000,
+) -> Table:  # fmt: skip
     """The scores of up to ``new`` tokens that the model writes after each prefix, from the (gap + 1)-th on.
 
     Texts that end before that are left out. A shuffled prefix is judged by what it was before, a random one by the
@@ -62,13 +69,17 @@ def written_after(model: Any, language: Language, prefixes: Mapping[str, Tensor]
         kept = text.lengths > place
         original = prefix if kind == "model" else prefixes["data"]
         scores = scores_of(language, text.select(kept), place, original[kept], continuation(held_out, place))
-        result[kind] = {name: torch.full((len(prefix), table.shape[1]), torch.nan, dtype=torch.float64) for name, table in scores.items()}
+        result[kind] = {}
         for name, table in scores.items():
+            result[kind][name] = torch.full((len(prefix), table.shape[1]), torch.nan, dtype=torch.float64)
             result[kind][name][kept] = table
     return result
 
 
-def along_texts(model: Any, language: Language, n: int, steps: int, chance: torch.Generator, *, start: int = 5, decoders: Sequence[str] = tuple(DECODERS)) -> Table:
+def along_texts(
+    model: Any, language: Language, n: int, steps: int, chance: torch.Generator, *,
+    start: int = 5, decoders: Sequence[str] = tuple(DECODERS),
+) -> Table:  # fmt: skip
     """The divergences at every step of ``n`` texts of the language ("data") and of the model with each decoder.
 
     All begin with ``start`` true words; column i is after start + i tokens, and NaN where the text has ended.
@@ -81,12 +92,15 @@ def along_texts(model: Any, language: Language, n: int, steps: int, chance: torc
     return {name: divergences_after(model, language, text, at) for name, text in texts.items()}
 
 
-def measure(settings: Mapping[str, Any], seed: int, *, progress: bool, keep: Callable[[str, Callable[[], Any]], Any]) -> dict[str, Any]:
+def measure(
+    settings: Mapping[str, Any], seed: int, *, progress: bool, keep: Callable[[str, Callable[[], Any]], Any]
+) -> dict[str, Any]:
     """Every cell with ``settings["prefixes"]`` prefixes, for every learner of ``settings["models"]`` on its own language.
 
     Args:
         settings: ``models`` (name of a language -> of a checkpoint), ``prefixes``, ``lengths``, ``gap_length`` (language
-            -> length of the prefix in the gap version), ``gaps``, ``new`` (words that are scored), ``texts`` and ``steps`` (of the accumulated measure), ``start``, ``resamples``.
+            -> length of the prefix in the gap version), ``gaps``, ``new`` (words that are scored), ``texts`` and ``steps``
+            (of the accumulated measure), ``start``, ``resamples``.
         seed: of all its chance.
         progress: show a bar.
         keep: ``keep(part, compute)`` remembers what a part gave.
@@ -108,7 +122,9 @@ def measure(settings: Mapping[str, Any], seed: int, *, progress: bool, keep: Cal
 
         cells = [part(f"length-{n}", lambda chance: _length_cell(*pair, n, chosen, chance)) for n in settings["lengths"]]
         data[name] = _joined(cells, chosen) | {"model": checkpoint}
-        data[name]["gap"] = {d: part(f"gap-{d}", lambda chance: _gap_cell(*pair, d, chosen, chance)) for d in ("ancestral", "greedy")}
+        for decoder in ("ancestral", "greedy"):
+            gap = part(f"gap-{decoder}", lambda chance: _gap_cell(*pair, decoder, chosen, chance))
+            data[name].setdefault("gap", {})[decoder] = gap
         data[name]["along"] = part("along", lambda chance: _along_cell(*pair, settings, chance))
     bar.close()
     return data
@@ -130,19 +146,30 @@ def _means(values: Any, chance: torch.Generator, settings: Mapping[str, Any]) ->
 
 def _ratios(table: Table, chance: torch.Generator, settings: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
     """Draws of EB-C of every kind but data, column by column."""
-    return {kind: {f: eb_c(table[kind][f], table["data"][f], chance, paired=kind == "shuffled", resamples=settings["resamples"]) for f in DIVERGENCES}
-            for kind in KINDS[1:]}  # fmt: skip
+    def draws(kind: str, f: str) -> np.ndarray:
+        return eb_c(table[kind][f], table["data"][f], chance, paired=kind == "shuffled", resamples=settings["resamples"])
+
+    return {kind: {f: draws(kind, f) for f in DIVERGENCES} for kind in KINDS[1:]}
 
 
-def _length_cell(model: Any, language: Language, length: int, settings: Mapping[str, Any], chance: torch.Generator) -> dict[str, Any]:
+def _top_share(x: Tensor) -> float:
+    """The share of the sum that the largest hundredth holds."""
+    return float(x.flatten().sort(descending=True).values[: len(x) // 100].sum() / x.sum())
+
+
+def _length_cell(
+    model: Any, language: Language, length: int, settings: Mapping[str, Any], chance: torch.Generator
+) -> dict[str, Any]:
     prefixes = four_prefixes(model, language, settings["prefixes"], length, chance)
     after = at_length(model, language, prefixes)
     scored = prefixes if length == settings["gap_length"] else {kind: prefixes[kind] for kind in ("data", "model")}
     written = written_after(model, language, scored, settings["new"], chance)
     many = {"resamples": settings["resamples"]}
-    top = {k: {f: float(x.flatten().sort(descending=True).values[: len(x) // 100].sum() / x.sum()) for f, x in after[k].items()} for k in KINDS}
+    top = {k: {f: _top_share(x) for f, x in after[k].items()} for k in KINDS}
     ratio = _ratios(after, chance, settings)
-    bias = {k: {s: eb_m(s, written[k][s], written["data"][s], chance, paired=k == "shuffled", **many) for s in written[k]} for k in written if k != "data"}
+    bias: dict[str, dict[str, np.ndarray]] = {}
+    for k in list(written)[1:]:
+        bias[k] = {s: eb_m(s, x, written["data"][s], chance, paired=k == "shuffled", **many) for s, x in written[k].items()}
     score = {k: {s: SCORES[s].of(bootstrap_means(x, chance, **many)) for s, x in written[k].items()} for k in written}
     return {
         "cgd": {k: {f: _means(after[k][f], chance, settings)[0] for f in DIVERGENCES} for k in KINDS},
@@ -154,24 +181,31 @@ def _length_cell(model: Any, language: Language, length: int, settings: Mapping[
 
 
 def _joined(cells: list[dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Cells of several lengths side by side; the draws of the two ratios become intervals, and those of their slope over 10 tokens.
+    """Cells of several lengths side by side; the draws of the ratios become intervals, and those of their slope over 10 tokens.
 
     Shuffled and random prefixes are scored at one length only: those rows have one entry and no slope.
     """
     n, lengths = settings["prefixes"], settings["lengths"]
     full = max(cells, key=lambda cell: len(cell["score"]))
-    out = {key: {k: {f: [c[key][k][f] for c in cells if k in c[key]] for f in full[key][k]} for k in full[key]} for key in ("cgd", "top_share", "score")}
+
+    def beside(key: str) -> dict[str, Any]:
+        return {k: {f: [c[key][k][f] for c in cells if k in c[key]] for f in full[key][k]} for k in full[key]}
+
+    out = {key: beside(key) for key in ("cgd", "top_share", "score")}
     for key in ("eb_c", "eb_m"):
         out[key], out[f"{key}_slope"] = {}, {}
         for k, names in full[key].items():
             draws = {f: np.stack([c[key][k][f] for c in cells if k in c[key]], 1) for f in names}
             out[key][k] = {f: [_row(i) for i in intervals(d, n)] for f, d in draws.items()}
             if len(next(iter(draws.values()))[0]) == len(lengths):
-                out[f"{key}_slope"][k] = {f: _row(percentile_interval(10 * slopes(d, lengths), n)) for f, d in draws.items()}
+                slope = {f: percentile_interval(10 * slopes(d, lengths), n) for f, d in draws.items()}
+                out[f"{key}_slope"][k] = {f: _row(i) for f, i in slope.items()}
     return out
 
 
-def _gap_cell(model: Any, language: Language, decoder: str, settings: Mapping[str, Any], chance: torch.Generator) -> dict[str, Any]:
+def _gap_cell(
+    model: Any, language: Language, decoder: str, settings: Mapping[str, Any], chance: torch.Generator
+) -> dict[str, Any]:
     sampler, start = DECODERS[decoder], 0 if decoder == "ancestral" else settings["start"]
     prefixes = four_prefixes(model, language, settings["prefixes"], settings["gap_length"], chance, sampler=sampler, start=start)
     table = after_gaps(model, language, prefixes, settings["gaps"], chance, sampler=sampler)
