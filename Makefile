@@ -28,7 +28,7 @@ test: $(EXTRA) ## install, then all that CI checks: unit tests, every lecture's 
 lab: $(BASE) ## JupyterLab on book/
 	@$(BIN)/jupyter lab --notebook-dir=book
 
-models: $(BASE) ## retrain the shipped checkpoints from their recipes, or one: make models NAME=newswire-lm
+models: $(BASE) ## make the shipped models and measurements again, or one: make models NAME=newswire-lm
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)
 
 clean: ## remove what was built (not .venv, not the shipped checkpoints)
