@@ -11,7 +11,7 @@ FLOORS = {
     "words": {"languages", "text", "tokenizer", "tasks"},
     "networks": {"attention", "moe", "transformer", "lstm"},
     "equations": {"sampling", "retempering", "properties", "gumbel", "policy_gradient", "preferences", "degeneration", "metrics",
-                  "calibration", "divergences"},
+                  "calibration", "divergences", "minimax"},
     "machinery": {"checkpoints", "generation", "training", "measurements"},
     "procedures": {"exposure_bias", "continuations", "prefix_switching", "gan", "quality_diversity", "language_gans", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
     "garden": {"plotting", "surprisal", "widgets", "claims"},
@@ -26,7 +26,8 @@ LOWER = {
 }  # fmt: skip
 # Along the arrows of one floor.
 ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling"),
-          ("divergences", "gan"), ("gan", "language_gans"), ("quality_diversity", "language_gans"), ("experiments", "recipes"), ("exposure_bias", "prefix_switching"), ("continuations", "prefix_switching")}
+          ("gan", "language_gans"), ("quality_diversity", "language_gans"), ("experiments", "recipes"),
+          ("exposure_bias", "prefix_switching"), ("continuations", "prefix_switching")}  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
 # Draws from torch's global generator, or seeds it.
