@@ -102,7 +102,10 @@ class Block(nn.Module):
 
     def think(self, x: Tensor, attended: Tensor) -> Tensor:
         """Add what attention found, then the feed-forward network."""
-        x = self.found(x, attended)
+        return self.feed(self.found(x, attended))
+
+    def feed(self, x: Tensor) -> Tensor:
+        """Add the feed-forward network."""
         return x + F.linear(F.gelu(F.linear(F.layer_norm(x, x.shape[-1:], self.norm2), self.up)), self.down)
 
     def next(self, x: Tensor, turn: Tensor, flip: Tensor, keys: Tensor, values: Tensor, at: int) -> Tensor:

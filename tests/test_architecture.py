@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "nlgnotes"
 FLOORS = {
     "cellar": {"randomness", "estimate", "validation", "files"},
     "words": {"languages", "text", "tokenizer", "tasks"},
-    "networks": {"attention", "moe", "transformer", "lstm"},
+    "networks": {"attention", "moe", "transformer", "lstm", "encoder_decoder", "conversation"},
     "equations": {"sampling", "retempering", "properties", "gumbel", "policy_gradient", "preferences", "degeneration",
                   "mutual_information", "metrics", "calibration", "divergences"},
     "machinery": {"checkpoints", "generation", "beam", "training", "measurements"},
@@ -26,7 +26,8 @@ LOWER = {
 }  # fmt: skip
 # Along the arrows of one floor.
 ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling"),
-          ("divergences", "gan"), ("experiments", "recipes")}
+          ("divergences", "gan"), ("experiments", "recipes"),
+          ("attention", "encoder_decoder"), ("transformer", "encoder_decoder"), ("transformer", "conversation"), ("encoder_decoder", "conversation")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
 # Draws from torch's global generator, or seeds it.
