@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from nlgnotes.beam import beam_search
 from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.generation import generate
 from nlgnotes.randomness import generator
@@ -138,6 +139,19 @@ def test_generate_writes_from_a_source():
     reader = model.read(source[:1])
     again = generate(reader, torch.zeros(3, 1, dtype=torch.long), max_new_tokens=6, sampler=TopK(1), generator=generator(0))
     assert torch.equal(again.tokens, written.tokens[:1].expand(3, 6))
+
+
+def test_a_beam_writes_from_a_source():
+    """Its scores are those of whole forward passes, and as many beams as continuations are exhaustive search."""
+    model, (source, mask, _) = make(std=0.3), pair()
+    found = beam_search(model.read(source, mask), torch.zeros(2, 1, dtype=torch.long), beams=121, max_new_tokens=2)
+    every = torch.cartesian_prod(torch.arange(11), torch.arange(11))
+    target = torch.cat((torch.zeros(121, 1, dtype=torch.long), every), 1)
+    for row in range(2):
+        given = source[row : row + 1].expand(121, -1), mask[row : row + 1].expand(121, -1)
+        scores = model((*given, target[:, :-1])).log_softmax(-1).gather(-1, every[..., None]).sum((1, 2))
+        torch.testing.assert_close(found.log_probs[row], scores.sort(descending=True).values, atol=1e-4, rtol=0)
+        assert torch.equal(found.tokens[row, 0], every[scores.argmax()])
 
 
 def test_rows_of_a_memory():
