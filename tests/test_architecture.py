@@ -13,9 +13,9 @@ FLOORS = {
     "equations": {"sampling", "retempering", "properties", "gumbel", "policy_gradient", "preferences", "degeneration",
                   "mutual_information", "metrics", "calibration", "divergences"},
     "machinery": {"checkpoints", "generation", "beam", "training", "measurements"},
-    "procedures": {"exposure_bias", "gan", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
+    "procedures": {"exposure_bias", "gan", "finetuning", "unlearning", "meta_learning", "induction", "prompting", "alignment"},
     "garden": {"plotting", "surprisal", "widgets", "claims"},
-    "attic": {"recipes", "experiments"},
+    "attic": {"recipes", "makers", "experiments"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 LOWER = {
@@ -26,7 +26,7 @@ LOWER = {
 }  # fmt: skip
 # Along the arrows of one floor.
 ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling"),
-          ("divergences", "gan"), ("experiments", "recipes"),
+          ("divergences", "gan"), ("experiments", "recipes"), ("makers", "recipes"),
           ("attention", "encoder_decoder"), ("transformer", "encoder_decoder"), ("transformer", "conversation"), ("encoder_decoder", "conversation")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]

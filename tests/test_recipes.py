@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from nlgnotes import checkpoints, recipes, text
+from nlgnotes import checkpoints, makers, recipes, text
 from nlgnotes.experiments import EXPERIMENTS
 from nlgnotes.estimate import ratio_of_totals
 from nlgnotes.languages import Documents, Markov, Newswire, language_digest, language_for
@@ -61,7 +61,7 @@ def test_making_twice_gives_the_same_and_says_that_it_agrees(tmp_path, capsys, l
     first = made.digest
     # The metrics are those of the weights as they are stored: measured again on the same documents they are the same number.
     fresh = Newswire.toy().sample(20, generator(0, "newswire-lm", "evaluation"), max_length=16)
-    again = recipes._gap_metrics(made.model, Newswire.toy(), fresh)
+    again = makers.gap_metrics(made.model, Newswire.toy(), fresh)
     assert again["relative_gap"]["value"] == pytest.approx(made.metrics["relative_gap"]["value"], rel=1e-9)
     assert run(tiny("newswire-lm"), folder=tmp_path)
     assert checkpoints.load(tmp_path / "newswire-lm").digest == first
@@ -85,7 +85,7 @@ def test_what_does_not_agree_replaces_only_by_force(tmp_path, capsys, little):
 def test_an_interrupted_recipe_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     recipe = tiny("even-lm", language_vocab_size=20, documents=30, steps=120)
     run(recipe, progress=False, folder=tmp_path / "whole")
-    drawn, document_batch = [], recipes.document_batch
+    drawn, document_batch = [], makers.document_batch
 
     def interrupted(documents):
         drawn.append(1)
@@ -93,7 +93,7 @@ def test_an_interrupted_recipe_goes_on_and_ends_the_same(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return document_batch(documents)
 
-    monkeypatch.setattr(recipes, "document_batch", interrupted)
+    monkeypatch.setattr(makers, "document_batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, progress=False, folder=tmp_path / "cut")
     assert not (tmp_path / "cut" / "even-lm").exists(), "a part of a checkpoint is not shown as one"
@@ -110,7 +110,7 @@ def test_groups_of_like_length_take_every_document_equally_often():
     # All eight groups of one drawing: they partition it, and each holds about an eighth of the tokens.
     groups = {}
     for seed in range(120):  # a group is missed with probability (7/8)**120 * 8 < 1e-6
-        group = recipes._alike(drawn, 8, generator(seed, "g"))
+        group = drawn.select(makers._alike(drawn.lengths, 8, generator(seed, "g")))
         groups[str(group.tokens.tolist())] = group
     assert len(groups) == 8
     rows = [tuple(g.tokens[i, : g.lengths[i]].tolist()) for g in groups.values() for i in range(len(g))]
@@ -133,7 +133,7 @@ def test_bits_per_byte_against_scoring_token_by_token():
             total -= model(prefix)[0, -1].log_softmax(-1)[token].item()
         nats.append(total)
         count += len(ids)
-    metrics = recipes._text_metrics(model, tokenizer, texts)
+    metrics = makers.text_metrics(model, tokenizer, texts)
     size = [len(t.encode()) for t in texts]
     assert metrics["bits_per_byte"]["value"] == pytest.approx(sum(nats) / math.log(2) / sum(size), rel=1e-5)
     assert metrics["nats_per_token"]["value"] == pytest.approx(sum(nats) / count, rel=1e-5)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from nlgnotes.languages.base import Language
+from nlgnotes.languages.dialogue import Dialogue
 from nlgnotes.languages.markov import Markov
 from nlgnotes.languages.newswire import Newswire
 from nlgnotes.randomness import generator
@@ -18,7 +19,7 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
     """The language that a shipped model was trained on, from its checkpoint's ``recipe``.
 
     Args:
-        recipe: holds ``language`` (``"newswire"``, ``"markov-even"`` or ``"markov-uneven"``), for a chain also
+        recipe: holds ``language`` (``"newswire"``, ``"dialogue"``, ``"markov-even"`` or ``"markov-uneven"``), for a chain also
             ``language_vocab_size`` and ``language_seed``, and ``language_digest`` where it shall be checked.
 
     Raises:
@@ -27,6 +28,8 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
     name = recipe.get("language")
     if name == "newswire":
         language: Language = Newswire.standard()
+    elif name == "dialogue":
+        language = Dialogue.standard()
     elif name in ("markov-even", "markov-uneven"):
         maker = Markov.even if name == "markov-even" else Markov.uneven
         language = maker(recipe["language_vocab_size"], generator(recipe["language_seed"], name))
