@@ -272,7 +272,7 @@ def _gaps(ours: Tensor, floor: Tensor, size: Tensor) -> dict[str, Any]:
     }
 
 
-def text_metrics(model: Decoder, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
+def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
     """Bits per byte and nats per token of whole documents, ``<eos>`` counted, each token after at least half a context."""
     context, half = model.config.context, model.config.context // 2
     nats, counts = torch.zeros(2, len(texts), dtype=torch.float64)
