@@ -94,7 +94,7 @@ _SMALL = {"language_seed": 0, "language_vocab_size": 200, "documents": 4000, "la
           "context": 64, "batch": 64, "steps": 800, "learning_rate": 3e-3, "evaluation_documents": 2000, **_SHARED}
 _DIALOGUE = {"layers": 2, "width": 48, "heads": 2, "hidden": 192, "context": 96, "batch": 64, "steps": 2500, "learning_rate": 5e-3,
              "evaluation_documents": 4000, **_SHARED}
-_DATES = {"context": 96, "width": 128, "heads": 4, "batch": 64, "steps": 3000, "learning_rate": 2e-3, "evaluation_tasks": 4000,
+_DATES = {"context": 96, "width": 128, "heads": 4, "batch": 64, "steps": 3000, "learning_rate": 4e-3, "evaluation_tasks": 4000,
           **_SHARED}
 RECIPES: dict[str, Recipe] = {r.name: r for r in (
     Recipe("newswire-lm", "a decoder on fresh documents of the synthetic newswire (about 15 minutes)", make_language_model, 0,

@@ -80,6 +80,7 @@ def test_what_does_not_repeat_costs_nothing_and_teaches_nothing():
 
 def test_the_mixed_loss_is_the_weighted_sum_and_its_ends_are_the_parts(learned):
     text = draw(generator(3, "batch"))
+    text.mask[0, 4:] = False  # too short to be continued
     model = with_weights(learned)
     prefixes = text.inputs[text.mask[:, 5]][:3, :6]
     inputs, tokens, lengths = continue_greedily(model, prefixes, 20)

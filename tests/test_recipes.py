@@ -85,9 +85,12 @@ def test_a_dialogue_model_of_no_law():
 
 
 @pytest.mark.parametrize("name", ["dates-encoder-decoder", "dates-decoder"])
-def test_dates_models_are_asked_the_days_that_they_have_not_seen(name, tmp_path):
+def test_dates_models_are_asked_the_days_that_they_have_not_seen(name, tmp_path, monkeypatch):
+    drawn, plain = [], Dates.draw
+    monkeypatch.setattr(Dates, "draw", lambda *a, **k: drawn.append(k.get("split", "train")) or plain(*a, **k))
     recipe = tiny(name, context=96, evaluation_tasks=40, encoder_layers=1)
     assert run(recipe, progress=False, folder=tmp_path)
+    assert drawn == ["train"] * 4 + ["test"]
     made, dates = checkpoints.load(tmp_path / name), Dates()
     tasks = dates.draw(40, generator(0, "dates", "evaluation"), split="test")
     assert made.words == dates.words and made.metrics["exact_match"]["n"] == 40
