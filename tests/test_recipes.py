@@ -1,6 +1,7 @@
 """Recipes: small ones made from nothing, interrupted, compared; and the shipped checkpoints held to what they claim."""
 
 import dataclasses
+import functools
 import json
 import math
 
@@ -9,15 +10,16 @@ import torch
 
 from nlgnotes import checkpoints, makers, recipes, text
 from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
-from nlgnotes.estimate import ratio_of_totals
+from nlgnotes.estimate import mean_interval, ratio_of_totals
 from nlgnotes.experiments import EXPERIMENTS
+from nlgnotes.finetuning import continue_greedily
 from nlgnotes.generation import generate
 from nlgnotes.languages import Dialogue, Documents, Markov, Newswire, language_digest, language_for
-from nlgnotes.metrics import seq_rep_n
+from nlgnotes.metrics import seq_rep_n, seq_rep_n_per_document
 from nlgnotes.randomness import generator
 from nlgnotes.recipes import RECIPES, Recipe, run
 from nlgnotes.sampling import Sampler, TopK
-from nlgnotes.tasks import GROUPS, KINDS, Dates
+from nlgnotes.tasks import GROUPS, KINDS, Dates, exact_match, joined, paired
 from nlgnotes.tokenizer import ByteBPE
 from nlgnotes.training import token_nll
 from nlgnotes.transformer import Decoder, DecoderConfig
@@ -315,3 +317,34 @@ def test_the_shipped_reply_model_prefers_the_generic_reply():
         scores = shipped.model(batch.inputs).log_softmax(-1).gather(-1, batch.targets[..., None])[..., 0]
     share = torch.where(batch.mask, scores, 0.0).sum(-1).exp()
     assert bool(((share > 0.35) & (share < 0.65)).all())  # in the language: 0.5, whatever was asked
+
+
+@pytest.mark.parametrize("name", [n for n in SHIPPED if RECIPES[n].make is makers.make_dates])
+def test_shipped_dates_models_are_right_about_days_they_have_not_seen(name):
+    shipped, dates = checkpoints.load(name), Dates()
+    assert shipped.words == dates.words, "Babel writes these dates in other characters now: make the model again"
+    assert shipped.metrics["exact_match"]["low"] > 0.99
+    lay_out = paired if name == "dates-encoder-decoder" else functools.partial(joined, signal="target")
+    batch = lay_out(*dates.encode_all(dates.draw(200, generator(1, name, "test"), split="test")))
+    with torch.no_grad():
+        right = int(exact_match(shipped.model(batch.inputs), batch.targets, batch.mask).sum())
+    # As many as 15 wrong at the claimed rate of less than 1 in 100: probability below 1e-8.
+    assert right > 185
+
+
+def test_the_shipped_unlikelihood_model_loops_less_at_a_small_price():
+    if "python-docs-unlikelihood" not in SHIPPED:
+        pytest.skip("not shipped")
+    after, before = checkpoints.load("python-docs-unlikelihood"), checkpoints.load("python-docs-lm")
+    assert after.recipe["from_digest"] == before.digest, "python-docs-lm was made again: make this one again too"
+    m, wide = after.metrics, 5.5 / 1.96
+    assert m["bits_per_byte_before"]["value"] == pytest.approx(before.metrics["bits_per_byte"]["value"], rel=1e-4)
+    assert m["seq_rep_4"]["high"] < 0.6 * m["seq_rep_4_before"]["low"]
+    assert 0 < m["bits_per_byte"]["value"] - m["bits_per_byte_before"]["value"] < 0.1
+    rows = [[0, *after.tokenizer.encode(d.text)][:50] for d in text.documents("held-out")[:120]]
+    prompts = torch.tensor([row for row in rows if len(row) == 50][:40])
+    for model, when in ((before.model, "_before"), (after.model, "")):
+        written, claimed = continue_greedily(model, prompts, 100), m[f"seq_rep_4{when}"]
+        found = mean_interval(seq_rep_n_per_document(written.tokens, written.lengths, 4), confidence=1 - 1e-7)
+        margin = wide * (claimed["high"] - claimed["low"]) / 2
+        assert found.low <= claimed["value"] + margin and claimed["value"] - margin <= found.high
