@@ -118,8 +118,8 @@ RECIPES: dict[str, Recipe] = {r.name: r for r in (
            {"network": "encoder-decoder", "encoder_layers": 2, "layers": 2, "hidden": 512, **_DATES}, "exact_match", 0.01),
     Recipe("dates-decoder", "a decoder of as many parameters that does the same (about 20 minutes)", make_dates, 0,
            {"network": "decoder", "layers": 4, "hidden": 640, "signal": "all", **_DATES}, "exact_match", 0.01),
-    Recipe("python-docs-unlikelihood", "python-docs-lm after sequence-level unlikelihood (about 15 minutes)", make_unlikelihood, 0,
-           {"from": "python-docs-lm", "prefix": 50, "new": 100, "n": 4, "share": 0.5, "rows": 8, "batch": 8, "steps": 600,
+    Recipe("python-docs-unlikelihood", "python-docs-lm after sequence-level unlikelihood (about 5 minutes)", make_unlikelihood, 0,
+           {"from": "python-docs-lm", "prefix": 50, "new": 100, "n": 4, "share": 0.5, "rows": 8, "batch": 8, "steps": 300,
             "learning_rate": 5e-4, "evaluation_documents": 600, "evaluation_prompts": 200, **_SHARED}, "seq_rep_4", 0.1),
 )}  # fmt: skip
 
