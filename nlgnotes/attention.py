@@ -10,7 +10,8 @@ from torch.autograd.function import once_differentiable
 
 from nlgnotes.validation import check_count, check_positive
 
-__all__ = ["Cache", "apply_rotary", "causal_mask", "rotary", "rotary_angles", "scaled_dot_product_attention", "split_rotary"]
+__all__ = ["Cache", "apply_rotary", "causal_mask", "rotary", "rotary_alignment", "rotary_angles", "rotary_bound",
+           "scaled_dot_product_attention", "split_rotary"]  # fmt: skip
 
 
 def causal_mask(queries: int, keys: int | None = None) -> Bool[Tensor, "queries keys"]:
@@ -76,7 +77,7 @@ def scaled_dot_product_attention(
     return weights @ value, weights
 
 
-def rotary_angles(positions: Real[Tensor, " time"], width: int, base: float = 10000.0) -> Float[Tensor, "time half"]:
+def rotary_angles(positions: Real[Tensor, " time"], width: int, base: float | int = 10000.0) -> Float[Tensor, "time half"]:
     r"""The angles of rotary positions: :math:`m\,\theta_i` with :math:`\theta_i = b^{-2i/d}` (Su et al. 2021, arXiv:2104.09864).
 
     Args:
@@ -117,7 +118,7 @@ def apply_rotary(
 
 
 def rotary(
-    x: Float[Tensor, "*batch time width"], positions: Real[Tensor, " time"], base: float = 10000.0
+    x: Float[Tensor, "*batch time width"], positions: Real[Tensor, " time"], base: float | int = 10000.0
 ) -> Float[Tensor, "*batch time width"]:
     r"""Rotary position embedding: turn each pair of coordinates of a query or key by the angle of its position.
 
@@ -138,6 +139,49 @@ def rotary(
     """
     angles = rotary_angles(positions, x.shape[-1], base)
     return apply_rotary(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+
+
+def rotary_bound(
+    distances: Real[Tensor, " time"], width: int, base: float | int = 10000.0
+) -> Float[Tensor, " time"]:
+    r"""What the "long-term decay" of rotary positions is a property of: :math:`\frac{2}{d} \sum_{j=1}^{d/2} |S_j|`, a bound.
+
+    With :math:`S_j = \sum_{i<j} e^{\mathrm{i} (m-n) \theta_i}` and :math:`h_i` the product of the *i*-th pair of the query, as a complex
+    number, with the conjugate of the key's (:math:`h_{d/2} = 0`), summation by parts gives
+    :math:`|\langle R_m q, R_n k\rangle| \le \max_i |h_{i+1} - h_i| \sum_j |S_j|` (Su et al. 2021, arXiv:2104.09864, section 3.4.3).
+    The score itself need not fall with the distance. Taught in: book/architectures.ipynb.
+
+    Args:
+        distances: *m - n*, not necessarily whole.
+        width: *d*, of one head; even.
+        base: of the angles.
+
+    Returns:
+        One value per distance, float64; at distance 0 it is ``(d/2 + 1) / 2``.
+
+    Raises:
+        ValueError: as :func:`rotary_angles`.
+
+    >>> rotary_bound(torch.tensor([0]), 6)  # (1 + 2 + 3) / 3
+    tensor([2.], dtype=torch.float64)
+    """
+    angles = rotary_angles(distances, width, base)
+    return torch.polar(torch.ones_like(angles), angles).cumsum(-1).abs().mean(-1)
+
+
+def rotary_alignment(
+    distances: Real[Tensor, " time"], width: int, base: float | int = 10000.0
+) -> Float[Tensor, " time"]:
+    r"""The mean score of a random query with itself as key, over its value at distance 0: :math:`\frac{2}{d}\sum_i \cos((m-n)\theta_i)`.
+
+    For independent normal coordinates :math:`E\langle R_m q, R_n q\rangle = 2 \sum_i \cos((m-n)\theta_i)`: aligned vectors lose with the
+    distance, on average and not steadily. An independent key scores 0 on average, with variance *d*, at *every* distance: it has
+    nothing to lose. Arguments and errors as :func:`rotary_bound`. Taught in: book/architectures.ipynb.
+
+    >>> rotary_alignment(torch.tensor([0.0, math.pi]), 2).round(decimals=6)
+    tensor([ 1., -1.], dtype=torch.float64)
+    """
+    return rotary_angles(distances, width, base).cos().mean(-1)
 
 
 def split_rotary(

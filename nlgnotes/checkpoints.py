@@ -16,6 +16,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 
+from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.files import replace_folder
 from nlgnotes.transformer import Decoder, DecoderConfig
 
@@ -23,7 +24,7 @@ __all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
 
 FORMAT = 1
 FOLDER = Path(__file__).parent / "checkpoints"  # the shipped ones
-ARCHITECTURES = {"decoder": (Decoder, DecoderConfig)}
+ARCHITECTURES = {"decoder": (Decoder, DecoderConfig), "encoder-decoder": (EncoderDecoder, EncoderDecoderConfig)}
 KEYS = {"format", "architecture", "config", "words", "tokenizer", "recipe", "metrics", "sha256"}
 
 

@@ -1,5 +1,6 @@
 """Generation: read the prompt once, then one token of every row at a time, keeping the evidence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,6 +57,8 @@ def generate(
     sampler: Any,
     generator: torch.Generator,
     stop_token: int | None = None,
+    penalty: Callable[[Tensor, Tensor], Tensor] | None = None,
+    penalise_prompt: bool = True,
 ) -> Generation:
     """Continue every row of the prompt, until its stop token or ``max_new_tokens``.
 
@@ -69,6 +72,10 @@ def generate(
         sampler: ``sampling.Sampler``, or anything with ``transform(logits, generator)`` (or called so) that gives scores.
         generator: where the draws come from.
         stop_token: ends a row; None writes all the tokens.
+        penalty: applied before the sampler: scores from logits ``[batch, vocab]`` and ``seen``, a mask of the same shape that is
+            True for the tokens already said, as ``partial(degeneration.sign_penalty, theta=1.2)`` gives them.
+        penalise_prompt: whether the prompt's tokens count as said (in CTRL's code they do: its start token too, which for a
+            language is the stop token).
 
     Returns:
         The new tokens with their log-probabilities and lengths.
@@ -95,6 +102,9 @@ def generate(
     tokens = torch.zeros(max_new_tokens, batch, dtype=torch.long)
     log_probs, sampler_log_probs = torch.zeros(2, max_new_tokens, batch)
     lengths = torch.full((batch,), max_new_tokens)
+    seen = None if penalty is None else torch.zeros(batch, vocab_size, dtype=torch.bool)
+    if seen is not None and penalise_prompt:
+        seen.scatter_(1, prompt, True)
     alive = torch.ones(batch, dtype=torch.bool)
     # The results are made outside: what inference mode makes can never take part in a gradient.
     with torch.inference_mode():
@@ -102,7 +112,7 @@ def generate(
         for i in range(max_new_tokens):
             logits, cache = model.step(fed, cache)
             logits = logits[:, -1]
-            scores = transform(logits, generator)
+            scores = transform(logits if penalty is None else penalty(logits, seen), generator)
             drawn = _DRAW.sample(scores, generator)
             chosen = drawn[:, None]
             log_prob = logits.log_softmax(-1).gather(-1, chosen)[:, 0]
@@ -118,6 +128,8 @@ def generate(
                 if not bool(alive.any()):
                     break
             fed = drawn[:, None]
+            if seen is not None:
+                seen.scatter_(1, fed, True)
     return Generation(tokens.T.contiguous(), log_probs.T.contiguous(), sampler_log_probs.T.contiguous(), lengths)
 
 

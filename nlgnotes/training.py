@@ -168,8 +168,9 @@ def fit(
     checkpoint_every: int = 200,
     progress: bool = True,
     callback: Callable[[int, float], object] | None = None,
+    loss: Callable[[nn.Module, Any], Tensor] | None = None,
 ) -> History:
-    """Minimise the next-token loss with AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), one-cycle rate, clipped gradient.
+    """Minimise the next-token loss, or another one, with AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), one-cycle rate, clipped gradient.
 
     The model is trained in place. With a ``checkpoint`` the run can be interrupted at any moment and called
     again with the same arguments: it goes on, and ends exactly where an uninterrupted one would have. The
@@ -188,6 +189,7 @@ def fit(
         checkpoint_every: steps between savings.
         progress: show a bar.
         callback: called after each step with the number of steps done and that step's loss.
+        loss: from the model and what was drawn to the number to minimise; :func:`next_token_loss` when None.
 
     Raises:
         ValueError: an argument out of range, or a checkpoint that is damaged or belongs to another run.
@@ -217,12 +219,12 @@ def fit(
         for step in range(len(run.losses), steps):
             began, run.before = time.perf_counter(), generator.get_state()
             batch = draw(generator)
-            loss = next_token_loss(model(batch.inputs), batch.targets, batch.mask)
-            value = loss.item()
+            cost = _next_token_loss(model, batch) if loss is None else loss(model, batch)
+            value = cost.item()
             if not math.isfinite(value):
                 raise FloatingPointError(f"loss must be finite; got {value} at step {step}")
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            cost.backward()
             nn.utils.clip_grad_norm_(parameters, clip)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate_at(step, steps, learning_rate, warmup)
@@ -247,6 +249,10 @@ def fit(
         bar.close()
         model.train(was_training)
     return History(steps, tuple(run.losses), run.tokens, run.seconds)
+
+
+def _next_token_loss(model: nn.Module, batch: Any) -> Tensor:
+    return next_token_loss(model(batch.inputs), batch.targets, batch.mask)
 
 
 class _Run:

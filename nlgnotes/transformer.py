@@ -1,4 +1,4 @@
-"""The decoder: embed, four times (attend to the past, think), unembed. GPT-2's plan with rotary positions."""
+"""The decoder: embed, four times (attend to the past, think), unembed. GPT-2's plan with rotary positions, learned ones or none."""
 
 import math
 from collections.abc import Mapping
@@ -15,6 +15,8 @@ from nlgnotes.validation import check_count, check_positive, check_tokens
 
 __all__ = ["Block", "Decoder", "DecoderConfig"]
 
+POSITIONS = ("rotary", "learned", "none")
+
 
 @dataclass(frozen=True)
 class DecoderConfig:
@@ -28,9 +30,11 @@ class DecoderConfig:
         heads: attention heads in a block.
         hidden: width inside the feed-forward network.
         rope_base: base of the rotary angles.
+        positions: how the model knows the order: ``"rotary"`` (queries and keys turn), ``"learned"`` (a vector for each place
+            is added to the embedding, as in GPT-2) or ``"none"`` (only the causal mask tells).
 
     Raises:
-        ValueError: a count below 1, or a width that does not divide.
+        ValueError: a count below 1, a width that does not divide, or positions of another kind.
     """
 
     vocab_size: int
@@ -40,6 +44,7 @@ class DecoderConfig:
     heads: int = 4
     hidden: int = 512
     rope_base: float = 10000.0
+    positions: str = "rotary"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context", "width", "layers", "heads", "hidden"):
@@ -47,6 +52,8 @@ class DecoderConfig:
         check_positive("rope_base", self.rope_base)
         if self.width % (2 * self.heads):
             raise ValueError(f"width must be a multiple of 2 * heads = {2 * self.heads}; got {self.width}")
+        if self.positions not in POSITIONS:
+            raise ValueError(f"positions must be one of {', '.join(POSITIONS)}; got {self.positions!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """The sizes by name, for JSON."""
@@ -54,12 +61,13 @@ class DecoderConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "DecoderConfig":
-        """The inverse of :meth:`to_dict`, strict.
+        """The inverse of :meth:`to_dict`, strict. Values written before there was a choice of ``positions`` mean rotary ones.
 
         Raises:
             ValueError: an unknown or a missing key, or a value out of range.
         """
         known = {f.name for f in fields(cls)}
+        values = {"positions": "rotary", **values}
         if values.keys() != known:
             strange, missing = sorted(values.keys() - known), sorted(known - values.keys())
             raise ValueError(f"config must hold the keys {sorted(known)}; got unknown {strange}, missing {missing}")
@@ -88,9 +96,16 @@ class Block(nn.Module):
         qkv = F.linear(F.layer_norm(x, (width,), self.norm1), self.qkv)
         return split_rotary(qkv.view(batch, time, 3, self.heads, self.size), cos, sin)
 
+    def found(self, x: Tensor, attended: Tensor) -> Tensor:
+        """Add what attention found: the heads ``[batch, heads, time, size]`` side by side, through one matrix."""
+        return x + F.linear(attended.transpose(1, 2).flatten(2), self.out)
+
     def think(self, x: Tensor, attended: Tensor) -> Tensor:
         """Add what attention found, then the feed-forward network."""
-        x = x + F.linear(attended.transpose(1, 2).flatten(2), self.out)
+        return self.feed(self.found(x, attended))
+
+    def feed(self, x: Tensor) -> Tensor:
+        """Add the feed-forward network."""
         return x + F.linear(F.gelu(F.linear(F.layer_norm(x, x.shape[-1:], self.norm2), self.up)), self.down)
 
     def next(self, x: Tensor, turn: Tensor, flip: Tensor, keys: Tensor, values: Tensor, at: int) -> Tensor:
@@ -140,7 +155,11 @@ class Decoder(nn.Module):
         self.embedding = _matrix(config.vocab_size, config.width, 0.02, generator)
         self.blocks = nn.ModuleList(Block(config, generator) for _ in range(config.layers))
         self.norm = nn.Parameter(torch.ones(config.width))
+        # Drawn last, so that the other weights are the same with and without.
+        self.places = _matrix(config.context, config.width, 0.02, generator) if config.positions == "learned" else None
         angles = rotary_angles(torch.arange(config.context), config.width // config.heads, config.rope_base)
+        if config.positions != "rotary":
+            angles = torch.zeros_like(angles)  # every query and key stays as it is
         self.register_buffer("cos", angles.cos().float(), persistent=False)
         self.register_buffer("sin", angles.sin().float(), persistent=False)
         # The same for one new position: [context, query or key, 1, size], the query's scaled as attention will want it.
@@ -213,12 +232,12 @@ class Decoder(nn.Module):
             raise ValueError(f"tokens must have shape [{cache.batch}, time] like the cache; got {tuple(tokens.shape)}")
         after, start, time = cache.advanced(tokens.shape[1]), cache.length, tokens.shape[1]
         if time == 1:
-            x = F.embedding(tokens[:, 0], self.embedding)
+            x = self._embedded(tokens, start)[:, 0]
             turn, flip = self.turn[start], self.flip[start]
             for block, keys, values in zip(self.blocks, cache.keys, cache.values):
                 x = block.next(x, turn, flip, keys, values, start)
             return self.unembed(F.layer_norm(x, x.shape[-1:], self.norm))[:, None], after
-        x = F.embedding(tokens, self.embedding)
+        x = self._embedded(tokens, start)
         cos, sin = self.cos[start : after.length], self.sin[start : after.length]
         mask = causal_mask(time, after.length)
         for layer, block in enumerate(self.blocks):
@@ -231,7 +250,11 @@ class Decoder(nn.Module):
         time = tokens.shape[1]
         if time > self.config.context:
             raise ValueError(f"tokens must fit the context of {self.config.context}; got {time}")
-        return F.embedding(tokens, self.embedding), self.cos[:time], self.sin[:time]
+        return self._embedded(tokens, 0), self.cos[:time], self.sin[:time]
+
+    def _embedded(self, tokens: Tensor, start: int) -> Tensor:
+        x = F.embedding(tokens, self.embedding)
+        return x if self.places is None else x + self.places[start : start + tokens.shape[1]]
 
 
 def _matrix(rows: int, columns: int, std: float, generator: torch.Generator) -> nn.Parameter:

@@ -9,13 +9,14 @@ PACKAGE = Path(__file__).parent.parent / "nlgnotes"
 FLOORS = {
     "cellar": {"randomness", "estimate", "validation", "files"},
     "words": {"languages", "text", "tokenizer", "tasks"},
-    "networks": {"attention", "moe", "transformer", "lstm"},
-    "equations": {"sampling", "retempering", "properties", "gumbel", "policy_gradient", "preferences", "degeneration", "metrics",
-                  "calibration", "divergences", "minimax"},
-    "machinery": {"checkpoints", "generation", "training", "measurements"},
-    "procedures": {"exposure_bias", "continuations", "prefix_switching", "gan", "quality_diversity", "language_gans", "finetuning", "meta_learning", "induction", "prompting", "alignment"},
+    "networks": {"attention", "conversation", "encoder_decoder", "lstm", "moe", "transformer"},
+    "equations": {"calibration", "degeneration", "divergences", "gumbel", "metrics", "minimax", "mutual_information", "policy_gradient",
+                  "preferences", "properties", "retempering", "sampling"},
+    "machinery": {"beam", "checkpoints", "generation", "measurements", "training"},
+    "procedures": {"alignment", "continuations", "exposure_bias", "finetuning", "gan", "induction", "language_gans", "meta_learning",
+                  "prefix_switching", "prompting", "quality_diversity", "unlearning"},
     "garden": {"plotting", "surprisal", "widgets", "claims"},
-    "attic": {"recipes", "experiments"},
+    "attic": {"recipes", "makers", "experiments"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 LOWER = {
@@ -26,8 +27,9 @@ LOWER = {
 }  # fmt: skip
 # Along the arrows of one floor.
 ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling"),
-          ("gan", "language_gans"), ("quality_diversity", "language_gans"), ("experiments", "recipes"),
-          ("exposure_bias", "prefix_switching"), ("continuations", "prefix_switching")}  # fmt: skip
+          ("gan", "language_gans"), ("quality_diversity", "language_gans"), ("experiments", "recipes"), ("makers", "recipes"),
+          ("exposure_bias", "prefix_switching"), ("continuations", "prefix_switching"),
+          ("attention", "encoder_decoder"), ("transformer", "encoder_decoder"), ("transformer", "conversation"), ("encoder_decoder", "conversation")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
 # Draws from torch's global generator, or seeds it.

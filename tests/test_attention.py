@@ -8,7 +8,17 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlgnotes.attention import Cache, apply_rotary, causal_mask, rotary, rotary_angles, scaled_dot_product_attention, split_rotary
+from nlgnotes.attention import (
+    Cache,
+    apply_rotary,
+    causal_mask,
+    rotary,
+    rotary_alignment,
+    rotary_angles,
+    rotary_bound,
+    scaled_dot_product_attention,
+    split_rotary,
+)
 from nlgnotes.randomness import generator
 
 
@@ -57,6 +67,38 @@ def test_rotary_scores_depend_on_distance_only(m, n, shift):
         return (rotary(q, torch.tensor([i])) * rotary(k, torch.tensor([j]))).sum().item()
 
     assert score(m, n) == pytest.approx(score(m + shift, n + shift), abs=1e-12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 9), st.floats(-500, 500), st.integers(0, 1000), st.sampled_from((10.0, 10000)))
+def test_rotary_bound_bounds_every_score(half, distance, seed, base):
+    q, k = normal(2 * half, seed=seed, dtype=torch.float64), normal(2 * half, seed=seed + 1, dtype=torch.float64)
+    score = (rotary(q[None], torch.tensor([distance], dtype=torch.float64), base)[0] * k).sum()
+    h = torch.complex(q[:half], q[half:]) * torch.complex(k[:half], k[half:]).conj()
+    steps = torch.cat((h, h.new_zeros(1))).diff().abs().max()
+    bound = steps * half * rotary_bound(torch.tensor([distance], dtype=torch.float64), 2 * half, base)[0]
+    assert score.abs() <= bound * (1 + 1e-9) + 1e-12
+
+
+def test_rotary_bound_by_hand():
+    # Width 2: |S_1| = |e^(i x)| = 1 at every distance. Width 4, base 1: the angles are equal, so |S_2| = 2.
+    d = torch.tensor([0.0, 0.7, 40.0])
+    torch.testing.assert_close(rotary_bound(d, 2), torch.ones(3).double())
+    torch.testing.assert_close(rotary_bound(d, 4, 1), torch.full((3,), 1.5).double())
+
+
+def test_aligned_scores_decay_on_average_and_independent_ones_do_not():
+    """4,000 vectors of width 16; a mean of n scores with variance v is off by more than 5.5 sqrt(v/n) once in 2e7."""
+    n, width, d = 4000, 16, torch.tensor([0, 1, 7, 60, 500])
+    q, k = normal(n, 1, width, dtype=torch.float64), normal(n, 1, width, seed=1, dtype=torch.float64)
+    turned = rotary(q.expand(n, 5, width), d)
+    aligned, independent = (turned * q).sum(-1), (turned * k).sum(-1)
+    error = 5.5 * aligned.std(0) / n**0.5
+    assert ((aligned.mean(0) - width * rotary_alignment(d, width)).abs() <= error).all()
+    assert (independent.mean(0).abs() <= 5.5 * (width / n) ** 0.5).all()
+    # E s^2 = d and E s^4 = 3 d^2 + 6 d, so a squared score has variance 2 d^2 + 6 d; the mean square stays d at every distance.
+    assert ((independent**2).mean(0) - width).abs().max() <= 5.5 * ((2 * width**2 + 6 * width) / n) ** 0.5
+    assert rotary_alignment(d, width)[0] == 1 and rotary_alignment(d, width)[4] < 0.5
 
 
 def test_rotary_roads_agree_and_bad_widths_are_named():

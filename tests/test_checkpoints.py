@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nlgnotes import checkpoints
+from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.randomness import generator
 from nlgnotes.transformer import Decoder, DecoderConfig
 
@@ -30,6 +31,13 @@ def test_round_trip(saved, tmp_path):
     assert len(loaded.digest) == 64 and checkpoints.available(tmp_path) == ("toy",) and not loaded.model.training
     for a, b in zip(model.parameters(), loaded.model.parameters()):
         assert b.dtype == torch.float32 and torch.equal(a.half().float(), b)
+
+
+def test_an_encoder_decoder_comes_back(tmp_path):
+    model = EncoderDecoder(EncoderDecoderConfig(5, 8, width=8, layers=1, heads=2, hidden=8), generator(0))
+    loaded = checkpoints.load(checkpoints.save(tmp_path / "pair", model, words=WORDS)).model
+    assert type(loaded) is EncoderDecoder and loaded.config == model.config
+    assert all(torch.equal(a.half().float(), b) for a, b in zip(model.parameters(), loaded.parameters()))
 
 
 def test_a_history_comes_back_and_a_truncated_one_is_named(saved):
@@ -77,7 +85,7 @@ def test_weights_that_are_no_safetensors_though_the_digest_fits(saved):
     [
         ({"extra": 1}, "config.json must hold the keys .* unknown \\['extra'\\]"),
         ({"format": 99}, "config.json: format must be 1; got 99"),
-        ({"architecture": "rnn"}, "config.json: architecture must be one of decoder; got 'rnn'"),
+        ({"architecture": "rnn"}, "config.json: architecture must be one of decoder, encoder-decoder; got 'rnn'"),
         ({"words": ["a"]}, "config.json: words must be 5 different strings"),
         ({"words": None}, "words or tokenizer"),
         ({"config": {"vocab_size": 5}}, "config.json: config must hold the keys"),

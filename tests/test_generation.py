@@ -1,10 +1,12 @@
 """Cached generation is the uncached one; its evidence is what the model says."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from nlgnotes.degeneration import additive_penalty, seen_tokens
 from nlgnotes.generation import generate
 from nlgnotes.randomness import generator
 from nlgnotes.sampling import Sampler, Temperature, TopK
@@ -99,3 +101,26 @@ def test_all_stopped_ends_early():
 def test_bad_arguments_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         go(**changes)
+
+
+@pytest.mark.parametrize("prompt_counts", [True, False])
+def test_a_penalty_sees_what_was_said(prompt_counts):
+    # The slow road: greedy, reading everything again, with the set of tokens said made anew at each step.
+    rule = partial(additive_penalty, amount=4.0)
+    out = generate(MODEL, PROMPT, max_new_tokens=11, sampler=Sampler.greedy(), generator=generator(0), penalty=rule,
+                   penalise_prompt=prompt_counts)  # fmt: skip
+    tokens = PROMPT
+    for i in range(11):
+        logits = MODEL(tokens)[:, -1].detach()
+        said = seen_tokens(tokens if prompt_counts else tokens[:, 3:], 11)
+        assert torch.equal(out.tokens[:, i], rule(logits, said).argmax(-1))
+        # The evidence is the model's own, without the penalty.
+        torch.testing.assert_close(out.log_probs[:, i], logits.log_softmax(-1).gather(-1, out.tokens[:, i, None])[:, 0], atol=1e-4, rtol=0)
+        tokens = torch.cat((tokens, out.tokens[:, i, None]), 1)
+    assert not torch.equal(out.tokens, go(sampler=Sampler.greedy()).tokens)
+
+
+def test_no_penalty_and_an_empty_one_are_the_same():
+    plain = go()
+    nothing = generate(MODEL, PROMPT, max_new_tokens=11, sampler=Sampler(), generator=generator(0), penalty=lambda x, seen: x)
+    assert torch.equal(plain.tokens, nothing.tokens) and torch.equal(plain.sampler_log_probs, nothing.sampler_log_probs)

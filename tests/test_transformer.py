@@ -1,5 +1,7 @@
 """The decoder is causal, draws its own weights, and reads the same with a cache as without."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -34,12 +36,12 @@ def test_parameter_count_by_hand():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 99))
-def test_cached_equals_uncached_for_any_split(parts, seed):
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 99), st.sampled_from(("rotary", "learned", "none")))
+def test_cached_equals_uncached_for_any_split(parts, seed, positions):
     parts = parts[: next((i for i in range(len(parts)) if sum(parts[: i + 1]) > 13), len(parts))]
     if not parts:
         return
-    model, t = make(seed), tokens(3, sum(parts), seed)
+    model, t = make(seed, replace(SMALL, positions=positions)), tokens(3, sum(parts), seed)
     cache, out, start = model.empty_cache(3), [], 0
     for part in parts:
         logits, cache = model.step(t[:, start : start + part], cache)
@@ -71,7 +73,31 @@ def test_an_old_cache_can_be_continued_again():
     assert torch.equal(first, model.step(t[:, 5:], prefix)[0])
 
 
+def test_positions_by_kind():
+    """Without positions the past is a bag: swapping two earlier tokens changes nothing after them. The others see the order."""
+    t = torch.tensor([[3, 1, 4, 5, 9]])
+    swapped = t[:, [1, 0, 2, 3, 4]]
+    for kind in ("rotary", "learned", "none"):
+        model = make(config=replace(SMALL, positions=kind, layers=1)).double()
+        same = torch.allclose(model(t)[:, -1], model(swapped)[:, -1], atol=1e-12, rtol=0)
+        assert same == (kind == "none")
+    rotary, learned = make(), make(config=replace(SMALL, positions="learned"))
+    assert all(torch.equal(p, dict(learned.named_parameters())[name]) for name, p in rotary.named_parameters())
+    assert learned.parameter_count == rotary.parameter_count + SMALL.context * SMALL.width
+    # Learned positions are vectors added to the embedding, by hand: with them at zero the model is the one that has none.
+    learned.places.data.zero_()
+    assert torch.equal(learned(t), make(config=replace(SMALL, positions="none"))(t))
+
+
+def test_a_config_from_before_positions_is_rotary():
+    values = SMALL.to_dict()
+    del values["positions"]
+    assert DecoderConfig.from_dict(values) == SMALL
+
+
 def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="positions must be one of rotary, learned, none; got 'sinusoidal'"):
+        replace(SMALL, positions="sinusoidal")
     model = make()
     with pytest.raises(ValueError, match="width must be a multiple of 2 \\* heads = 6; got 10"):
         DecoderConfig(11, 13, width=10, heads=3)

@@ -8,6 +8,7 @@ import torch
 
 from nlgnotes.languages.base import Language
 from nlgnotes.languages.brackets import Brackets
+from nlgnotes.languages.dialogue import Dialogue
 from nlgnotes.languages.markov import Markov
 from nlgnotes.languages.newswire import Newswire
 from nlgnotes.languages.oracle import LSTMOracle
@@ -23,8 +24,8 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
     """The language that a shipped model was trained on, from its checkpoint's ``recipe``.
 
     Args:
-        recipe: holds ``language`` (``"newswire"``, ``"brackets"``, ``"markov-even"``, ``"markov-uneven"`` or
-            ``"lstm-oracle"``), for the last three also ``language_vocab_size`` and ``language_seed``, and
+        recipe: holds ``language`` (``"newswire"``, ``"brackets"``, ``"dialogue"``, ``"markov-even"``, ``"markov-uneven"``
+            or ``"lstm-oracle"``), for the last three also ``language_vocab_size`` and ``language_seed``, and
             ``language_digest`` where it shall be checked.
 
     Raises:
@@ -35,6 +36,8 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
         language: Language = Newswire.standard()
     elif name == "brackets":
         language = Brackets.standard()
+    elif name == "dialogue":
+        language = Dialogue.standard()
     elif name in _DRAWN:
         language = _DRAWN[name](recipe["language_vocab_size"], generator(recipe["language_seed"], name))
     else:

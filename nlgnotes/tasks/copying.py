@@ -1,0 +1,36 @@
+"""Copying: write again what was read. The plainest test of whether positions work beyond the trained lengths."""
+
+import torch
+
+from nlgnotes.tasks.layout import Examples, joined
+from nlgnotes.validation import check_count
+
+__all__ = ["copies"]
+
+
+def copies(n: int, shortest: int, longest: int, symbols: int, generator: torch.Generator) -> Examples:
+    """Random strings, each with itself as target: rows ``x 0 x 0`` for a decoder, a signal only where the copy is written.
+
+    Trained on lengths up to *L*, a model is asked for *L* to 4 *L*: its context must hold ``2 * longest + 1`` tokens.
+    Taught in: book/architectures.ipynb.
+
+    Args:
+        n: rows.
+        shortest, longest: the length of each string is drawn uniformly from these and those between.
+        symbols: ids 1 to ``symbols``, uniform; the vocabulary has ``symbols + 1``.
+        generator: where lengths and symbols are drawn from.
+
+    Raises:
+        ValueError: a count below 1, or ``longest`` below ``shortest``.
+
+    >>> batch = copies(1, 2, 2, 1, torch.Generator())
+    >>> batch.inputs, batch.targets
+    (tensor([[1, 1, 0, 1, 1]]), tensor([[1, 0, 1, 1, 0]]))
+    """
+    for name, value in (("n", n), ("shortest", shortest), ("symbols", symbols)):
+        check_count(name, value)
+    check_count("longest", longest, shortest)
+    lengths = torch.randint(shortest, longest + 1, (n,), generator=generator).tolist()
+    strings = torch.randint(1, symbols + 1, (n, longest), generator=generator).tolist()
+    rows = [string[:length] for string, length in zip(strings, lengths)]
+    return joined(rows, rows, signal="target")
