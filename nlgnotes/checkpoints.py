@@ -18,13 +18,14 @@ from torch import Tensor, nn
 
 from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.files import replace_folder
+from nlgnotes.lstm import LSTMConfig, LSTMModel
 from nlgnotes.transformer import Decoder, DecoderConfig
 
 __all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
 
 FORMAT = 1
 FOLDER = Path(__file__).parent / "checkpoints"  # the shipped ones
-ARCHITECTURES = {"decoder": (Decoder, DecoderConfig), "encoder-decoder": (EncoderDecoder, EncoderDecoderConfig)}
+ARCHITECTURES = {"decoder": (Decoder, DecoderConfig), "encoder-decoder": (EncoderDecoder, EncoderDecoderConfig), "lstm": (LSTMModel, LSTMConfig)}
 KEYS = {"format", "architecture", "config", "words", "tokenizer", "recipe", "metrics", "sha256"}
 
 

@@ -23,6 +23,7 @@ from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.estimate import binomial_interval, mean_interval, ratio_of_totals
 from nlgnotes.finetuning import continue_greedily, sequence_unlikelihood
 from nlgnotes.languages import Dialogue, Documents, Language, language_digest, language_for
+from nlgnotes.lstm import LSTMConfig, LSTMModel
 from nlgnotes.metrics import seq_rep_n_per_document
 from nlgnotes.randomness import generator
 from nlgnotes.tasks import Dates, DateTask, Examples, by_group, exact_match, joined, paired
@@ -103,11 +104,14 @@ def _alike(lengths: Tensor, parts: int, chance: torch.Generator) -> Tensor:
 
 
 def make_python_docs(recipe: Recipe, work: Path, progress: bool) -> Made:
-    """A decoder on the text of the installation, by byte-pair encoding."""
-    s, seed, name = recipe.settings, recipe.seed, recipe.name
+    """A decoder, or an LSTM (``network``), on the text of the installation, by byte-pair encoding."""
+    s, chance, source = recipe.settings, generator(recipe.seed, recipe.name, "weights"), _corpus_source()
     tokenizer = ByteBPE.train([d.text for d in text.documents("train")], s["vocab_size"])
-    config = DecoderConfig(tokenizer.vocab_size, s["context"], s["width"], s["layers"], s["heads"], s["hidden"])
-    model, source = Decoder(config, generator(seed, name, "weights")), _corpus_source()
+    if s.get("network") == "lstm":
+        model: nn.Module = LSTMModel(LSTMConfig(tokenizer.vocab_size, s["context"], s["width"]), chance)
+    else:
+        sizes = {k: s[k] for k in ("context", "width", "layers", "heads", "hidden")}
+        model = Decoder(DecoderConfig(tokenizer.vocab_size, **sizes), chance)
     learned = fit_cycles(recipe, source, model, _windows(recipe, tokenizer, s["context"]), work, progress)
     held_out = [d.text for d in text.documents("held-out")][: s["evaluation_documents"]]
     return Made(model, source, text_metrics(model, tokenizer, held_out), learned, tokenizer=tokenizer)

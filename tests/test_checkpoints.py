@@ -85,7 +85,7 @@ def test_weights_that_are_no_safetensors_though_the_digest_fits(saved):
     [
         ({"extra": 1}, "config.json must hold the keys .* unknown \\['extra'\\]"),
         ({"format": 99}, "config.json: format must be 1; got 99"),
-        ({"architecture": "rnn"}, "config.json: architecture must be one of decoder, encoder-decoder; got 'rnn'"),
+        ({"architecture": "rnn"}, "config.json: architecture must be one of decoder, encoder-decoder, lstm; got 'rnn'"),
         ({"words": ["a"]}, "config.json: words must be 5 different strings"),
         ({"words": None}, "words or tokenizer"),
         ({"config": {"vocab_size": 5}}, "config.json: config must hold the keys"),

@@ -15,6 +15,7 @@ from nlgnotes.experiments import EXPERIMENTS
 from nlgnotes.finetuning import continue_greedily
 from nlgnotes.generation import generate
 from nlgnotes.languages import Brackets, Dialogue, Documents, Markov, Newswire, language_digest, language_for
+from nlgnotes.lstm import LSTMConfig, LSTMModel
 from nlgnotes.metrics import seq_rep_n, seq_rep_n_per_document
 from nlgnotes.randomness import generator
 from nlgnotes.recipes import RECIPES, Recipe, run
@@ -44,9 +45,10 @@ def little(monkeypatch):
     monkeypatch.setattr(text, "corpus", lambda: made)
 
 
-@pytest.mark.parametrize("name", ["newswire-lm", "even-lm", "uneven-lm", "oracle-lm", "brackets-lm", "python-docs-lm"])
+@pytest.mark.parametrize("name", ["newswire-lm", "even-lm", "uneven-lm", "oracle-lm", "brackets-lm", "python-docs-lm", "python-docs-lstm"])
 def test_each_recipe_leaves_a_whole_checkpoint_that_says_what_it_is(name, tmp_path, little):
-    extra = {"vocab_size": 280} if name == "python-docs-lm" else {"language_vocab_size": 20, "documents": 30}
+    text_model = name.startswith("python-docs")
+    extra = {"vocab_size": 280} if text_model else {"language_vocab_size": 20, "documents": 30}
     extra = {"second_cycle": {"steps": 2, "learning_rate": 1e-3}} if name == "newswire-lm" else extra
     recipe = tiny(name, **extra)
     assert run(recipe, progress=False, folder=tmp_path)
@@ -57,7 +59,7 @@ def test_each_recipe_leaves_a_whole_checkpoint_that_says_what_it_is(name, tmp_pa
     steps = 6 if name == "newswire-lm" else 4
     past = made.history
     assert past["step"] == list(range(1, steps + 1)) and len(past["loss"]) == steps and past["tokens"] == made.recipe["tokens"]
-    if name == "python-docs-lm":
+    if text_model:
         assert made.recipe["corpus_digest"] == text.corpus_digest() and made.tokenizer.vocab_size == 280
     else:
         assert made.words == language_for(made.recipe).words
@@ -109,6 +111,15 @@ def test_dates_models_are_asked_the_days_that_they_have_not_seen(name, tmp_path,
         greedy = {"max_new_tokens": len(target) + 1, "sampler": Sampler((TopK(1),)), "generator": generator(0), "stop_token": 0}
         right += generate(reader, prompt, **greedy).tokens[0].tolist() == [*target.tolist(), 0]
     assert made.metrics["exact_match"]["value"] == right / 40
+
+
+def test_the_lstm_has_as_many_parameters_as_the_decoder_that_reads_the_same_text():
+    first, second = (RECIPES[f"python-docs-{name}"].settings for name in ("lm", "lstm"))
+    sizes = {k: first[k] for k in ("context", "width", "layers", "heads", "hidden")}
+    attentive = Decoder(DecoderConfig(first["vocab_size"], **sizes), generator(0))
+    recurrent = LSTMModel(LSTMConfig(second["vocab_size"], second["context"], second["width"]), generator(0))
+    assert recurrent.parameter_count == pytest.approx(attentive.parameter_count, rel=1e-3)
+    assert [first[k] for k in ("vocab_size", "context", "batch", "steps")] == [second[k] for k in ("vocab_size", "context", "batch", "steps")]
 
 
 def test_both_dates_models_have_equally_many_parameters():
@@ -301,10 +312,11 @@ def test_the_shipped_bracket_model_remembers_what_is_open():
     assert len(rows) > 100 and float(closers.gather(-1, top).mean()) > 0.7  # chance is 1/4
 
 
-def test_the_shipped_text_model_beats_its_own_controls():
-    if "python-docs-lm" not in SHIPPED:
+@pytest.mark.parametrize("name", ["python-docs-lm", "python-docs-lstm"])
+def test_the_shipped_text_models_beat_their_own_controls(name):
+    if name not in SHIPPED:
         pytest.skip("not shipped")
-    shipped = checkpoints.load("python-docs-lm")
+    shipped = checkpoints.load(name)
     assert shipped.metrics["bits_per_byte"]["high"] < 2
     # A sentence of English that no docstring holds, and the same words in alphabetical order.
     sentence = "If the argument is not given, the function returns a list of the names of the files in the directory."
