@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from nlgnotes.files import replace_folder
 from nlgnotes.transformer import Decoder, DecoderConfig
+from nlgnotes.validation import check_keys
 
 __all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
 
@@ -202,9 +203,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 def _described(file: Path) -> dict[str, Any]:
     described = _json(file)
-    if described.keys() != KEYS:
-        strange, missing = sorted(described.keys() - KEYS), sorted(KEYS - described.keys())
-        raise ValueError(f"{file} must hold the keys {sorted(KEYS)}; got unknown {strange}, missing {missing}")
+    check_keys(str(file), described, KEYS)
     if described["format"] != FORMAT:
         raise ValueError(f"{file}: format must be {FORMAT}; got {described['format']!r}")
     if described["architecture"] not in ARCHITECTURES:
