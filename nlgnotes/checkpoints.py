@@ -20,6 +20,7 @@ from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.files import replace_folder
 from nlgnotes.lstm import LSTMConfig, LSTMModel
 from nlgnotes.transformer import Decoder, DecoderConfig
+from nlgnotes.validation import check_keys
 
 __all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
 
@@ -204,9 +205,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 def _described(file: Path) -> dict[str, Any]:
     described = _json(file)
-    if described.keys() != KEYS:
-        strange, missing = sorted(described.keys() - KEYS), sorted(KEYS - described.keys())
-        raise ValueError(f"{file} must hold the keys {sorted(KEYS)}; got unknown {strange}, missing {missing}")
+    check_keys(str(file), described, KEYS)
     if described["format"] != FORMAT:
         raise ValueError(f"{file}: format must be {FORMAT}; got {described['format']!r}")
     if described["architecture"] not in ARCHITECTURES:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nlgnotes.attention import Cache, causal_mask, rotary_angles, scaled_dot_product_attention
 from nlgnotes.transformer import Block, DecoderConfig
-from nlgnotes.validation import check_count, check_positive, check_tokens
+from nlgnotes.validation import check_count, check_keys, check_positive, check_tokens
 
 __all__ = ["CrossAttention", "EncoderDecoder", "EncoderDecoderConfig", "Memory", "Reader"]
 
@@ -61,10 +61,7 @@ class EncoderDecoderConfig:
         Raises:
             ValueError: an unknown or a missing key, or a value out of range.
         """
-        known = {f.name for f in fields(cls)}
-        if values.keys() != known:
-            strange, missing = sorted(values.keys() - known), sorted(known - values.keys())
-            raise ValueError(f"config must hold the keys {sorted(known)}; got unknown {strange}, missing {missing}")
+        check_keys("config", values, (f.name for f in fields(cls)))
         return cls(**values)
 
 

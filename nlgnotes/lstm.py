@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nlgnotes.validation import check_count, check_tokens
+from nlgnotes.validation import check_count, check_keys, check_tokens
 
 __all__ = ["LSTMConfig", "LSTMModel", "LSTMState"]
 
@@ -46,10 +46,7 @@ class LSTMConfig:
         Raises:
             ValueError: an unknown or a missing key, or a value out of range.
         """
-        known = {f.name for f in fields(cls)}
-        if values.keys() != known:
-            strange, missing = sorted(values.keys() - known), sorted(known - values.keys())
-            raise ValueError(f"config must hold the keys {sorted(known)}; got unknown {strange}, missing {missing}")
+        check_keys("config", values, (f.name for f in fields(cls)))
         return cls(**values)
 
 

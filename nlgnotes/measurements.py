@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nlgnotes.files import write_whole
+from nlgnotes.validation import check_keys
 
 __all__ = ["FOLDER", "Measurement", "available", "load", "save"]
 
@@ -81,9 +82,9 @@ def load(name: str | Path) -> Measurement:
         row = json.loads(place.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{place} is not JSON; {error}") from None
-    if not isinstance(row, dict) or row.keys() != KEYS:
-        got = sorted(row) if isinstance(row, dict) else type(row).__name__
-        raise ValueError(f"{place} must hold the keys {sorted(KEYS)}; got {got}")
+    if not isinstance(row, dict):
+        raise ValueError(f"{place} must hold a JSON object; got {type(row).__name__}")
+    check_keys(str(place), row, KEYS)
     if row["format"] != FORMAT:
         raise ValueError(f"{place}: format must be {FORMAT}; got {row['format']!r}")
     return Measurement(row["name"], row["recipe"], row["data"])

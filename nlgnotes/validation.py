@@ -1,12 +1,13 @@
 """The clear errors: every message gives the argument, the rule and the value."""
 
 import math
+from collections.abc import Iterable, Mapping
 from numbers import Real
 
 import torch
 from torch import Tensor
 
-__all__ = ["check_count", "check_interval", "check_positive", "check_scores", "check_tokens"]
+__all__ = ["check_count", "check_interval", "check_keys", "check_positive", "check_scores", "check_tokens"]
 
 
 def check_count(name: str, value: object, low: int = 1) -> None:
@@ -34,6 +35,14 @@ def check_interval(name: str, value: object, low: float | int, high: float | int
     inside = _number(value) and (value >= low if left else value > low) and (value <= high if right else value < high)
     if not inside:
         raise ValueError(f"{name} must lie in {'[' if left else '('}{low:g}, {high:g}{']' if right else ')'}; got {value!r}")
+
+
+def check_keys(name: str, values: Mapping[str, object], known: Iterable[str]) -> None:
+    """Raise ``ValueError`` unless a mapping holds exactly the ``known`` keys."""
+    wanted = set(known)
+    if values.keys() != wanted:
+        strange, missing = sorted(values.keys() - wanted), sorted(wanted - values.keys())
+        raise ValueError(f"{name} must hold the keys {sorted(wanted)}; got unknown {strange}, missing {missing}")
 
 
 def check_scores(name: str, scores: object) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from nlgnotes.validation import check_count, check_interval, check_positive, check_scores, check_tokens
+from nlgnotes.validation import check_count, check_interval, check_keys, check_positive, check_scores, check_tokens
 
 
 @pytest.mark.parametrize(("call", "message"), [
@@ -21,6 +21,7 @@ from nlgnotes.validation import check_count, check_interval, check_positive, che
     (lambda: check_interval("p", 0, 0, 1, closed="right"), "p must lie in (0, 1]; got 0"),
     (lambda: check_interval("p", math.nan, 0, 1), "p must lie in [0, 1]; got nan"),
     (lambda: check_interval("p", 1, 0, 1, closed="neither"), "p must lie in (0, 1); got 1"),
+    (lambda: check_keys("config", {"a": 1, "c": 2}, ("a", "b")), "config must hold the keys ['a', 'b']; got unknown ['c'], missing ['b']"),
     (lambda: check_scores("x", torch.zeros(0, 3)), "x must hold at least one row of at least one score; got shape (0, 3)"),
     (lambda: check_scores("x", torch.zeros(3).long()), "x must be a floating-point tensor; got torch.int64"),
     (lambda: check_scores("x", [1.0]), "x must be a floating-point tensor; got list"),
