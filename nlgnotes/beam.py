@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_interval, check_tokens
+from nlgnotes.validation import check_continuation, check_count, check_interval
 
 __all__ = ["Beams", "beam_search", "length_normalised", "rerank", "span_log_probs"]
 
@@ -57,16 +57,9 @@ def beam_search(
         ValueError: an empty prompt, ids outside the vocabulary, a count below 1, or more tokens than the context holds.
     """
     vocab_size, context = model.config.vocab_size, model.config.context
-    check_tokens("prompt", prompt, vocab_size)
+    check_continuation(prompt, max_new_tokens, stop_token, vocab_size=vocab_size, context=context)
     check_count("beams", beams)
-    check_count("max_new_tokens", max_new_tokens)
-    if stop_token is not None:
-        check_count("stop_token", stop_token, 0)
-        if stop_token >= vocab_size:
-            raise ValueError(f"stop_token must lie in [0, {vocab_size}); got {stop_token}")
     batch, time = prompt.shape
-    if time + max_new_tokens - 1 > context:  # the last token is never read
-        raise ValueError(f"prompt and new tokens must fit the context of {context}; got {time} + {max_new_tokens} (the last is not read)")
     first_row = torch.arange(batch)[:, None] * beams  # where the beams of each prompt begin
     with torch.inference_mode():
         logits, cache = model.step(prompt, model.empty_cache(batch, time + max_new_tokens - 1))

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nlgnotes.sampling import Sampler
-from nlgnotes.validation import check_count, check_tokens
+from nlgnotes.validation import check_continuation
 
 __all__ = ["Generates", "Generation", "generate"]
 
@@ -84,16 +84,8 @@ def generate(
         ValueError: an empty prompt, ids outside the vocabulary, a count below 1, or more tokens than the context holds.
     """
     vocab_size, context = model.config.vocab_size, model.config.context
-    check_tokens("prompt", prompt, vocab_size)
-    check_count("max_new_tokens", max_new_tokens)
-    if stop_token is not None:
-        check_count("stop_token", stop_token, 0)
-        if stop_token >= vocab_size:
-            raise ValueError(f"stop_token must lie in [0, {vocab_size}); got {stop_token}")
+    check_continuation(prompt, max_new_tokens, stop_token, vocab_size=vocab_size, context=context)
     batch, time = prompt.shape
-    capacity = time + max_new_tokens - 1  # the last token is never read
-    if capacity > context:
-        raise ValueError(f"prompt and new tokens must fit the context of {context}; got {time} + {max_new_tokens} (the last is not read)")
     if not isinstance(generator, torch.Generator):
         raise ValueError(f"generator must be a torch.Generator; got {generator!r}")
     transform = getattr(sampler, "transform", sampler)
@@ -108,7 +100,7 @@ def generate(
     alive = torch.ones(batch, dtype=torch.bool)
     # The results are made outside: what inference mode makes can never take part in a gradient.
     with torch.inference_mode():
-        cache, fed = model.empty_cache(batch, capacity), prompt
+        cache, fed = model.empty_cache(batch, time + max_new_tokens - 1), prompt  # the last token is never read
         for i in range(max_new_tokens):
             logits, cache = model.step(fed, cache)
             logits = logits[:, -1]

@@ -7,7 +7,7 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-__all__ = ["check_count", "check_interval", "check_keys", "check_positive", "check_scores", "check_tokens"]
+__all__ = ["check_continuation", "check_count", "check_interval", "check_keys", "check_positive", "check_scores", "check_tokens"]
 
 
 def check_count(name: str, value: object, low: int = 1) -> None:
@@ -78,6 +78,26 @@ def check_tokens(name: str, tokens: object, vocab_size: int, *, empty: bool = Fa
         raise ValueError(f"{name} must not be empty; got shape {tuple(tokens.shape)}")
     if tokens.numel() and (int(tokens.min()) < 0 or int(tokens.max()) >= vocab_size):
         raise ValueError(f"{name} must hold ids in [0, {vocab_size}); got {int(tokens.min())} to {int(tokens.max())}")
+
+
+def check_continuation(prompt: object, max_new_tokens: object, stop_token: object, *, vocab_size: int, context: int) -> None:
+    """Raise ``ValueError`` unless a model of that vocabulary and context can write so many tokens after the prompt.
+
+    Args:
+        prompt: rows of equal length, as for :func:`check_tokens`.
+        max_new_tokens: at least 1; the last of them is written and never read.
+        stop_token: an id, or None.
+        vocab_size, context: the model's.
+    """
+    check_tokens("prompt", prompt, vocab_size)
+    check_count("max_new_tokens", max_new_tokens)
+    if stop_token is not None:
+        check_count("stop_token", stop_token, 0)
+        if stop_token >= vocab_size:
+            raise ValueError(f"stop_token must lie in [0, {vocab_size}); got {stop_token}")
+    time = prompt.shape[1]
+    if time + max_new_tokens - 1 > context:
+        raise ValueError(f"prompt and new tokens must fit the context of {context}; got {time} + {max_new_tokens} (the last is not read)")
 
 
 def _number(value: object) -> bool:

@@ -6,7 +6,9 @@ import re
 import pytest
 import torch
 
-from nlgnotes.validation import check_count, check_interval, check_keys, check_positive, check_scores, check_tokens
+from nlgnotes.validation import check_continuation, check_count, check_interval, check_keys, check_positive, check_scores, check_tokens
+
+PROMPT = torch.zeros(1, 3, dtype=torch.long)
 
 
 @pytest.mark.parametrize(("call", "message"), [
@@ -22,6 +24,9 @@ from nlgnotes.validation import check_count, check_interval, check_keys, check_p
     (lambda: check_interval("p", math.nan, 0, 1), "p must lie in [0, 1]; got nan"),
     (lambda: check_interval("p", 1, 0, 1, closed="neither"), "p must lie in (0, 1); got 1"),
     (lambda: check_keys("config", {"a": 1, "c": 2}, ("a", "b")), "config must hold the keys ['a', 'b']; got unknown ['c'], missing ['b']"),
+    (lambda: check_continuation(PROMPT, 4, 5, vocab_size=5, context=6), "stop_token must lie in [0, 5); got 5"),
+    (lambda: check_continuation(PROMPT, 5, None, vocab_size=5, context=6),
+     "prompt and new tokens must fit the context of 6; got 3 + 5 (the last is not read)"),
     (lambda: check_scores("x", torch.zeros(0, 3)), "x must hold at least one row of at least one score; got shape (0, 3)"),
     (lambda: check_scores("x", torch.zeros(3).long()), "x must be a floating-point tensor; got torch.int64"),
     (lambda: check_scores("x", [1.0]), "x must be a floating-point tensor; got list"),
@@ -38,6 +43,7 @@ def test_each_error_speaks(call, message):
 
 
 def test_what_is_well_passes_in_silence():
+    check_continuation(PROMPT, 4, 4, vocab_size=5, context=6)
     check_count("n", 0, 0), check_count("k", 3)
     check_positive("T", 1e-300), check_positive("T", 2)
     check_interval("p", 1, 0, 1), check_interval("p", 0.0, 0, 1, closed="left")
