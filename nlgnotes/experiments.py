@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from nlgnotes import checkpoints, language_gans, measurements, prefix_switching
+from nlgnotes import checkpoints, generic_replies, language_gans, length_generalisation, measurements, prefix_switching, repetition, training_signal
 from nlgnotes.files import write_whole
 
 __all__ = ["EXPERIMENTS", "Experiment", "Keep", "run_experiment"]
@@ -105,6 +105,8 @@ def run_experiment(experiment: Experiment, *, force: bool = False, progress: boo
     return agrees
 
 
+_DIALOGUE = {"width": 48, "heads": 2, "hidden": 192, "context": 96, "batch": 64}
+
 EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (
     Experiment("exposure-bias", "prefix switching on three languages, 4,000 prefixes a cell (about 15 minutes)",
                prefix_switching.measure, 0,
@@ -120,4 +122,29 @@ EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (
                 "judge_warmup": 400, "judge_steps": 1, "learning_rate": 0.002, "judge_learning_rate": 0.005, "discount": 0.5,
                 "look_every": 50, "checkpoints": [150, 300], "beam": 200, "runs": 5, "wide": {"width": 32, "mle_steps": 6000}},
                lambda data: sum(i["value"] for i in data["equal_diversity"]["mle"]["interval"][1:]) / 8, 0.08),
+    Experiment("unlikelihood", "fine-tuning against repetition, and as many steps of plain likelihood: five training seeds (about 10 minutes)",
+               repetition.measure, 0,
+               {"model": "python-docs-lm", "runs": 5, "steps": 60, "batch": 8, "rows": 6, "learning_rate": 5e-4, "prefix": 50, "new": 100,
+                "prompts": 80, "documents": 100, "look_every": 20},
+               lambda data: sum(run["unlikelihood"]["seq_rep_4"] for run in data["runs"]) / len(data["runs"]), 0.05, ("python-docs-lm",)),
+    Experiment("length-generalisation", "copying up to four times the trained length, three kinds of positions: five training seeds (about 12 minutes)",
+               length_generalisation.measure, 0,
+               {"length": 8, "asked": list(range(1, 33)), "symbols": 16, "rows": 200, "width": 64, "layers": 3, "heads": 4, "hidden": 256,
+                "batch": 64, "steps": 800, "learning_rate": 8e-3, "runs": 5, "none": {"steps": 1600},
+                "further": {"length": 16, "batch": 32, "learning_rate": 4e-3}},
+               lambda data: sum(run["rotary"]["symbols"][15] for run in data["runs"].values()) / len(data["runs"]), 0.15),
+    Experiment("training-signal", "an encoder-decoder, and decoders that learn from the target only or from all positions: five training seeds (about 12 minutes)",
+               training_signal.measure, 0,
+               {"first_run": 0, "runs": 5,
+                "dates": {"width": 48, "heads": 4, "context": 96, "locales": ["en", "de"], "batch": 64, "steps": 600, "looks": 10,
+                          "learning_rate": 4e-3, "asked": 300},
+                "newswire": {"width": 48, "heads": 4, "context": 96, "batch": 32, "steps": 400, "looks": 10, "learning_rate": 5e-3, "asked": 300}},
+               lambda data: sum(run["scores"][-1] for run in data["newswire"]["runs"]["all positions"]) / 5, 0.05),
+    Experiment("generic-replies", "when the safe reply wins, and the sweep over lambda of three models trained anew (about 9 minutes)",
+               generic_replies.measure, 0,
+               {"unsure": {**_DIALOGUE, "layers": 1, "steps": 1000, "learning_rate": 1e-2, "runs": 5, "rare": 0.02,
+                           "looks": [60, 80, 100, 120, 150, 200, 250, 300, 400, 500, 600, 700, 800, 900, 1000], "samples": 60},
+                "mmi": {**_DIALOGUE, "layers": 2, "steps": 2500, "learning_rate": 5e-3, "runs": 3, "beams": 50, "gamma": 2,
+                        "lams": [0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.25, 1.5, 2.0]}},
+               lambda data: sum(run["lead"][-1][0] for run in data["pairs"]) / len(data["pairs"]), 0.3),
 )}  # fmt: skip

@@ -22,11 +22,13 @@ from nlgnotes.degeneration import loop_period
 from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.estimate import binomial_interval, mean_interval, ratio_of_totals
 from nlgnotes.finetuning import continue_greedily, sequence_unlikelihood
-from nlgnotes.languages import Dialogue, Documents, Language, language_digest, language_for
+from nlgnotes.generic_replies import law_batch
+from nlgnotes.languages import Documents, Language, language_digest, language_for
 from nlgnotes.lstm import LSTMConfig, LSTMModel
 from nlgnotes.metrics import seq_rep_n_per_document
 from nlgnotes.randomness import generator
 from nlgnotes.tasks import Dates, DateTask, Examples, by_group, exact_match, joined, paired
+from nlgnotes.text_models import text_metrics, windows
 from nlgnotes.tokenizer import ByteBPE
 from nlgnotes.training import Batch, History, document_batch, fit, token_nll
 from nlgnotes.transformer import Decoder, DecoderConfig
@@ -144,28 +146,8 @@ def _corpus_source() -> dict[str, Any]:
 
 
 def _windows(recipe: Recipe, tokenizer: ByteBPE, context: int) -> Draw:
-    """Windows of one long row, <eos> document <eos> document ... <eos>.
-
-    Half of them start at a document's start, so that the model knows what to say to nothing but <eos>; the others anywhere,
-    so that long documents count in full.
-    """
-    train, batch = [d.text for d in text.documents("train")], recipe.settings["batch"]
-    order = torch.randperm(len(train), generator=generator(recipe.seed, recipe.name, "order")).tolist()
-    row, starts = [0], []
-    for i in order:
-        starts.append(len(row) - 1)
-        row += tokenizer.encode(train[i]) + [0]
-    stream = torch.tensor(row + row[1 : context + 1])
-    heads, last = torch.tensor(starts), len(row) - 1
-
-    def draw(chance: torch.Generator) -> Batch:
-        half = batch // 2
-        at_start = heads[torch.randint(len(heads), (half,), generator=chance)]
-        anywhere = torch.randint(last, (batch - half,), generator=chance)
-        window = stream[torch.cat([at_start, anywhere])[:, None] + torch.arange(context + 1)]
-        return Batch(window[:, :-1], window[:, 1:], torch.ones_like(window[:, 1:], dtype=torch.bool))
-
-    return draw
+    order = generator(recipe.seed, recipe.name, "order")
+    return windows(tokenizer, [d.text for d in text.documents("train")], context, recipe.settings["batch"], order)
 
 
 def make_dialogue(recipe: Recipe, work: Path, progress: bool) -> Made:
@@ -178,33 +160,15 @@ def make_dialogue(recipe: Recipe, work: Path, progress: bool) -> Made:
     model = Decoder(config, generator(seed, name, "weights"))
 
     def draw(chance: torch.Generator) -> Batch:
-        return _said(language, s["law"], *language.sample_pairs(s["batch"], chance), s["context"])[0]
+        return law_batch(language, s["law"], *language.sample_pairs(s["batch"], chance), s["context"])[0]
 
     learned = fit_cycles(recipe, source, model, draw, work, progress)
     fresh = language.sample_pairs(s["evaluation_documents"], generator(seed, name, "evaluation"))
-    batch, floor = _said(language, s["law"], *fresh, s["context"])
+    batch, exact = law_batch(language, s["law"], *fresh, s["context"])
     with torch.no_grad():
         scores = model(batch.inputs).double().log_softmax(-1).gather(-1, batch.targets[..., None])[..., 0]
     ours = -torch.where(batch.mask, scores, 0.0).sum(-1)
-    return Made(model, source, _gaps(ours, floor, batch.mask.sum(-1).double()), learned, words=language.words)
-
-
-def _said(language: Dialogue, law: str, queries: Documents, replies: Documents, context: int) -> tuple[Batch, Tensor]:
-    """Documents of which only what the law gives a probability to counts, and the language's own surprise at that part."""
-    # Rows longer than the context are left out: salads of a hundred words, less than one in a million.
-    fits = (queries.lengths + replies.lengths <= context).nonzero().flatten()
-    queries, replies = queries.select(fits), replies.select(fits)
-    if law == "P(T|S)":
-        batch, given = document_batch(language.joined(queries, replies)), queries.lengths
-        log_prob = language.log_reply_given_query(queries, replies)
-    elif law == "P(S|T)":
-        batch, given = document_batch(language.swapped(queries, replies)), replies.lengths
-        log_prob = language.log_query_given_reply(queries, replies)
-    elif law == "P(T)":
-        batch, given, log_prob = document_batch(replies), torch.zeros_like(replies.lengths), language.log_reply(replies)
-    else:
-        raise ValueError(f"law must be 'P(T|S)', 'P(S|T)' or 'P(T)'; got {law!r}")
-    return batch._replace(mask=batch.mask & (torch.arange(batch.mask.shape[1]) >= given[:, None])), -log_prob
+    return Made(model, source, _gaps(ours, -exact, batch.mask.sum(-1).double()), learned, words=language.words)
 
 
 def make_dates(recipe: Recipe, work: Path, progress: bool) -> Made:
@@ -274,27 +238,3 @@ def _gaps(ours: Tensor, floor: Tensor, size: Tensor) -> dict[str, Any]:
         "gap_nats_per_token": asdict(ratio_of_totals(ours - floor, size)),
         "relative_gap": asdict(ratio_of_totals(ours - floor, floor)),
     }
-
-
-def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
-    """Bits per byte and nats per token of whole documents, ``<eos>`` counted, each token after at least half a context."""
-    context, half = model.config.context, model.config.context // 2
-    nats, counts = torch.zeros(2, len(texts), dtype=torch.float64)
-    pieces = []  # (ids, document, how many ids at the front are context only)
-    for i, ids in enumerate(tokenizer.encode(t) + [0] for t in texts):
-        pieces += [(ids[b : b + context], i, half if b else 0) for b in range(0, max(1, len(ids) - half), half)]
-    pieces.sort(key=lambda piece: len(piece[0]))
-    for start in range(0, len(pieces), 32):
-        group = pieces[start : start + 32]
-        scored = token_nll(model, Documents.from_lists([ids for ids, _, _ in group])).double()
-        for row, (ids, owner, skipped) in zip(scored, group, strict=True):
-            nats[owner] += row[skipped:].sum()
-            counts[owner] += len(ids) - skipped
-    size = torch.tensor([len(t.encode()) for t in texts], dtype=torch.float64)
-    return {
-        "bits_per_byte": asdict(ratio_of_totals(nats / math.log(2), size)),
-        "nats_per_token": asdict(ratio_of_totals(nats, counts)),
-        "bytes_per_token": round(float(size.sum() / counts.sum()), 3),
-    }
-
-

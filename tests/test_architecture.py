@@ -13,9 +13,9 @@ FLOORS = {
     "equations": {"calibration", "degeneration", "divergences", "gumbel", "metrics", "minimax", "mutual_information", "policy_gradient",
                   "preferences", "properties", "retempering", "sampling"},
     "machinery": {"beam", "checkpoints", "generation", "measurements", "training"},
-    "procedures": {"alignment", "continuations", "exposure_bias", "finetuning", "gan", "induction", "language_gans", "meta_learning",
-                  "prefix_switching", "prompting", "quality_diversity", "unlearning"},
-    "garden": {"plotting", "surprisal", "widgets", "claims"},
+    "procedures": {"alignment", "continuations", "exposure_bias", "finetuning", "gan", "generic_replies", "induction", "language_gans", "length_generalisation", "meta_learning",
+                  "prefix_switching", "prompting", "quality_diversity", "training_signal", "repetition", "text_models", "unlearning"},
+    "garden": {"phasors", "plotting", "soft_alignment", "surprisal", "widgets", "claims"},
     "attic": {"recipes", "makers", "experiments"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -26,9 +26,9 @@ LOWER = {
     "attic": set(FLOORS) - {"attic"},
 }  # fmt: skip
 # Along the arrows of one floor.
-ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "surprisal"), ("retempering", "sampling"),
+ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "phasors"), ("plotting", "soft_alignment"), ("plotting", "surprisal"), ("retempering", "sampling"),
           ("gan", "language_gans"), ("quality_diversity", "language_gans"), ("experiments", "recipes"), ("makers", "recipes"),
-          ("exposure_bias", "prefix_switching"), ("continuations", "prefix_switching"),
+          ("finetuning", "repetition"), ("text_models", "repetition"), ("exposure_bias", "prefix_switching"), ("continuations", "prefix_switching"),
           ("attention", "encoder_decoder"), ("transformer", "encoder_decoder"), ("transformer", "conversation"), ("encoder_decoder", "conversation")}
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]

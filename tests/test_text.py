@@ -166,3 +166,12 @@ def test_the_real_installation_and_that_reading_it_imports_nothing():
     # In a process of its own: without the tests' type checks, which would take most of the time, and with nothing imported yet.
     done = subprocess.run([sys.executable, "-c", REAL], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_some_sources_only():
+    topics = text.documents("held-out", sources=("python topics",))
+    assert topics and {d.source for d in topics} == {"python topics"} and all(text.split_of(d.name) == "held-out" for d in topics)
+    both = text.documents("held-out", sources=("jinja2", "python topics"))
+    assert {d.source for d in both} <= {"jinja2", "python topics"} and len(both) >= len(topics)
+    with pytest.raises(ValueError, match="sources must be among .*; got python topic"):
+        text.documents("train", sources=("python topic",))
