@@ -98,8 +98,7 @@ def documents(split: str = "train", *, sources: tuple[str, ...] | None = None) -
 
     Args:
         split: ``"train"`` or ``"held-out"``; see :func:`split_of`.
-        sources: read only these keys of ``SOURCES``, which is quicker; all when None. A paragraph that two sources share
-            is then dropped only if both are read.
+        sources: read only these keys of ``SOURCES``, which is quicker (and keeps what they share with the others); all when None.
 
     Raises:
         ValueError: another split or source, or an installation that gives no text for it.
