@@ -1,9 +1,8 @@
 """The encoder-decoder: one half reads the source in both directions, the other writes, and cross-attention looks from one into the other."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -11,14 +10,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from nlgnotes.attention import Cache, causal_mask, rotary_angles, scaled_dot_product_attention
+from nlgnotes.configs import Config
 from nlgnotes.transformer import Block, DecoderConfig
-from nlgnotes.validation import check_count, check_keys, check_positive, check_tokens
+from nlgnotes.validation import check_count, check_positive, check_tokens
 
 __all__ = ["CrossAttention", "EncoderDecoder", "EncoderDecoderConfig", "Memory", "Reader"]
 
 
 @dataclass(frozen=True)
-class EncoderDecoderConfig:
+class EncoderDecoderConfig(Config):
     """The sizes of an encoder-decoder.
 
     Args:
@@ -49,20 +49,6 @@ class EncoderDecoderConfig:
         check_positive("rope_base", self.rope_base)
         if self.width % (2 * self.heads):
             raise ValueError(f"width must be a multiple of 2 * heads = {2 * self.heads}; got {self.width}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The sizes by name, for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "EncoderDecoderConfig":
-        """The inverse of :meth:`to_dict`, strict.
-
-        Raises:
-            ValueError: an unknown or a missing key, or a value out of range.
-        """
-        check_keys("config", values, (f.name for f in fields(cls)))
-        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,21 @@
 """A recurrent language model: SeqGAN's generator, an embedding, one LSTM layer and an output layer."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nlgnotes.validation import check_count, check_keys, check_tokens
+from nlgnotes.configs import Config
+from nlgnotes.validation import check_count, check_tokens
 
 __all__ = ["LSTMConfig", "LSTMModel", "LSTMState"]
 
 
 @dataclass(frozen=True)
-class LSTMConfig:
+class LSTMConfig(Config):
     """The sizes of a recurrent language model.
 
     Args:
@@ -34,20 +34,6 @@ class LSTMConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context", "width"):
             check_count(name, getattr(self, name))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The sizes by name, for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "LSTMConfig":
-        """The inverse of :meth:`to_dict`, strict.
-
-        Raises:
-            ValueError: an unknown or a missing key, or a value out of range.
-        """
-        check_keys("config", values, (f.name for f in fields(cls)))
-        return cls(**values)
 
 
 class LSTMState(NamedTuple):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nlgnotes.attention import Cache, causal_mask, rotary_angles, scaled_dot_product_attention, split_rotary
-from nlgnotes.validation import check_count, check_keys, check_positive, check_tokens
+from nlgnotes.configs import Config
+from nlgnotes.validation import check_count, check_positive, check_tokens
 
 __all__ = ["Block", "Decoder", "DecoderConfig"]
 
@@ -19,7 +20,7 @@ POSITIONS = ("rotary", "learned", "none")
 
 
 @dataclass(frozen=True)
-class DecoderConfig:
+class DecoderConfig(Config):
     """The sizes of a decoder.
 
     Args:
@@ -55,20 +56,10 @@ class DecoderConfig:
         if self.positions not in POSITIONS:
             raise ValueError(f"positions must be one of {', '.join(POSITIONS)}; got {self.positions!r}")
 
-    def to_dict(self) -> dict[str, Any]:
-        """The sizes by name, for JSON."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "DecoderConfig":
-        """The inverse of :meth:`to_dict`, strict. Values written before there was a choice of ``positions`` mean rotary ones.
-
-        Raises:
-            ValueError: an unknown or a missing key, or a value out of range.
-        """
-        values = {"positions": "rotary", **values}
-        check_keys("config", values, (f.name for f in fields(cls)))
-        return cls(**values)
+        """As :meth:`Config.from_dict`. Values written before there was a choice of ``positions`` mean rotary ones."""
+        return super().from_dict({"positions": "rotary", **values})
 
 
 class Block(nn.Module):

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "nlgnotes"
 FLOORS = {
     "cellar": {"randomness", "estimate", "validation", "files"},
     "words": {"languages", "text", "tokenizer", "tasks"},
-    "networks": {"attention", "conversation", "encoder_decoder", "lstm", "moe", "transformer"},
+    "networks": {"attention", "configs", "conversation", "encoder_decoder", "lstm", "moe", "transformer"},
     "equations": {"calibration", "degeneration", "divergences", "gumbel", "metrics", "minimax", "mutual_information", "policy_gradient",
                   "preferences", "properties", "retempering", "sampling"},
     "machinery": {"beam", "checkpoints", "generation", "measurements", "training"},
@@ -26,7 +26,8 @@ LOWER = {
     "attic": set(FLOORS) - {"attic"},
 }  # fmt: skip
 # Along the arrows of one floor.
-ARROWS = {("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "phasors"), ("plotting", "soft_alignment"), ("plotting", "surprisal"), ("retempering", "sampling"),
+ARROWS = {("configs", "transformer"), ("configs", "encoder_decoder"), ("configs", "lstm"),
+          ("attention", "moe"), ("attention", "transformer"), ("moe", "transformer"), ("validation", "estimate"), ("plotting", "phasors"), ("plotting", "soft_alignment"), ("plotting", "surprisal"), ("retempering", "sampling"),
           ("gan", "language_gans"), ("quality_diversity", "language_gans"), ("experiments", "recipes"), ("makers", "recipes"),
           ("finetuning", "repetition"), ("text_models", "repetition"), ("exposure_bias", "prefix_switching"), ("continuations", "prefix_switching"),
           ("attention", "encoder_decoder"), ("transformer", "encoder_decoder"), ("transformer", "conversation"), ("encoder_decoder", "conversation")}
