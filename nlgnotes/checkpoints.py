@@ -7,26 +7,37 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as tensor_bytes
-from torch import Tensor, nn
+from torch import nn
 
-from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.files import replace_folder
-from nlgnotes.lstm import LSTMConfig, LSTMModel
-from nlgnotes.transformer import Decoder, DecoderConfig
+from nlgnotes.networks.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
+from nlgnotes.networks.lstm import LSTMConfig, LSTMModel
+from nlgnotes.networks.pretrained import Pretrained
+from nlgnotes.networks.transformer import Decoder, DecoderConfig
+from nlgnotes.text.tokenizer import ByteBPE
 from nlgnotes.validation import check_keys
 
-__all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
+__all__ = ["Checkpoint", "FOLDER", "available", "load", "save"]
 
 FORMAT = 1
-FOLDER = Path(__file__).parent / "checkpoints"  # the shipped ones
-ARCHITECTURES = {"decoder": (Decoder, DecoderConfig), "encoder-decoder": (EncoderDecoder, EncoderDecoderConfig), "lstm": (LSTMModel, LSTMConfig)}
+
+
+FOLDER = Path(__file__).parent / "shipped" / "checkpoints"  # the shipped ones
+
+
+ARCHITECTURES = {
+    "decoder": (Decoder, DecoderConfig),
+    "encoder-decoder": (EncoderDecoder, EncoderDecoderConfig),
+    "lstm": (LSTMModel, LSTMConfig),
+}
+
+
 KEYS = {"format", "architecture", "config", "words", "tokenizer", "recipe", "metrics", "sha256"}
 
 
@@ -92,7 +103,9 @@ def save(
     """
     kind = next((name for name, (cls, _) in ARCHITECTURES.items() if type(model) is cls), None)
     if kind is None:
-        raise ValueError(f"model must be one of {', '.join(ARCHITECTURES)}; got {type(model).__name__}")
+        raise ValueError(
+            f"model must be one of {', '.join(ARCHITECTURES)}; got {type(model).__name__}"
+        )
     if (words is None) == (tokenizer is None):
         raise ValueError("words or tokenizer must be given, and not both")
     if words is not None:
@@ -150,12 +163,16 @@ def load(name: str | Path) -> Checkpoint:
     place = _place(name)
     if not place.is_dir():
         there = available(place.parent)
-        raise FileNotFoundError(f"no checkpoint {place.name!r} in {place.parent}; available: {', '.join(there) or 'none'}")
+        raise FileNotFoundError(
+            f"no checkpoint {place.name!r} in {place.parent}; available: {', '.join(there) or 'none'}"
+        )
     config_file, weights_file = place / "config.json", place / "weights.safetensors"
     described = _described(config_file)
     data = _read(weights_file)
     if hashlib.sha256(data).hexdigest() != described["sha256"]:
-        raise ValueError(f"{weights_file} is not the file that {config_file.name} describes (sha256 differs): truncated or replaced")
+        raise ValueError(
+            f"{weights_file} is not the file that {config_file.name} describes (sha256 differs): truncated or replaced"
+        )
     cls, config_cls = ARCHITECTURES[described["architecture"]]
     config = _config(config_file, config_cls, described["config"])
     try:
@@ -165,19 +182,27 @@ def load(name: str | Path) -> Checkpoint:
     model = cls(config, torch.Generator().manual_seed(0))
     expected = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     if {k: tuple(v.shape) for k, v in weights.items()} != expected:
-        raise ValueError(f"{weights_file} must hold the tensors of the model in {config_file.name}; names or shapes differ")
+        raise ValueError(
+            f"{weights_file} must hold the tensors of the model in {config_file.name}; names or shapes differ"
+        )
     model.load_state_dict({k: v.float() for k, v in weights.items()})
     words, tokenizer = described["words"], None
     if words is not None:
         _check_words(f"{config_file}: words", words, config.vocab_size)
     if described["tokenizer"] is not None:
-        from nlgnotes.tokenizer import ByteBPE
-
         _read(place / "tokenizer.json")
         tokenizer = ByteBPE.load(place / "tokenizer.json")
     words = None if words is None else tuple(words)
     history = _json(place / "history.json") if (place / "history.json").is_file() else {}
-    return Checkpoint(model.eval(), words, tokenizer, described["recipe"], described["metrics"], history, described["sha256"])
+    return Checkpoint(
+        model.eval(),
+        words,
+        tokenizer,
+        described["recipe"],
+        described["metrics"],
+        history,
+        described["sha256"],
+    )
 
 
 def _place(name: str | Path) -> Path:
@@ -209,7 +234,9 @@ def _described(file: Path) -> dict[str, Any]:
     if described["format"] != FORMAT:
         raise ValueError(f"{file}: format must be {FORMAT}; got {described['format']!r}")
     if described["architecture"] not in ARCHITECTURES:
-        raise ValueError(f"{file}: architecture must be one of {', '.join(ARCHITECTURES)}; got {described['architecture']!r}")
+        raise ValueError(
+            f"{file}: architecture must be one of {', '.join(ARCHITECTURES)}; got {described['architecture']!r}"
+        )
     if (described["words"] is None) == (described["tokenizer"] is None):
         raise ValueError(f"{file}: words or tokenizer must be given, and not both")
     return described
@@ -223,44 +250,31 @@ def _config(file: Path, cls: type, values: Any) -> Any:
 
 
 def _check_words(name: str, words: Any, vocab_size: int) -> None:
-    if len(words) != vocab_size or not all(isinstance(w, str) for w in words) or len(set(words)) != len(words):
-        raise ValueError(f"{name} must be {vocab_size} different strings; got {len(words)}, {len(set(map(str, words)))} different")
-
-
-class _Pretrained(nn.Module):
-    """A causal model of ``transformers`` behind the interface of our decoder: logits, a cache, a step."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        sizes = model.config
-        self.model = model
-        self.config = SimpleNamespace(vocab_size=sizes.vocab_size, context=sizes.max_position_embeddings)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.model(tokens, use_cache=False).logits
-
-    def empty_cache(self, batch: int, capacity: int | None = None) -> Any:
-        from transformers import DynamicCache
-
-        return DynamicCache(config=self.model.config)
-
-    @torch.no_grad()
-    def step(self, tokens: Tensor, cache: Any) -> tuple[Tensor, Any]:
-        out = self.model(tokens, past_key_values=cache, use_cache=True)
-        return out.logits, out.past_key_values
+    if (
+        len(words) != vocab_size
+        or not all(isinstance(w, str) for w in words)
+        or len(set(words)) != len(words)
+    ):
+        raise ValueError(
+            f"{name} must be {vocab_size} different strings; got {len(words)}, {len(set(map(str, words)))} different"
+        )
 
 
 def _from_transformers(name: str) -> Checkpoint:
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError:
-        raise ImportError(f"loading 'hf:{name}' needs the optional package transformers: pip install transformers") from None
+        raise ImportError(
+            f"loading 'hf:{name}' needs the optional package transformers: pip install transformers"
+        ) from None
     try:
         model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
     except (OSError, ValueError) as error:
-        raise FileNotFoundError(f"transformers has no model {name!r}, here or on the network; {error}") from error
+        raise FileNotFoundError(
+            f"transformers has no model {name!r}, here or on the network; {error}"
+        ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError):
         tokenizer = None  # a folder with weights alone is enough to generate ids
-    return Checkpoint(_Pretrained(model.eval()), tokenizer=tokenizer, recipe={"transformers": name})
+    return Checkpoint(Pretrained(model.eval()), tokenizer=tokenizer, recipe={"transformers": name})

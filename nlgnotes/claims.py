@@ -6,13 +6,15 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nlgnotes.estimate import Interval, binomial_interval
 from nlgnotes.files import write_whole
+from nlgnotes.intervals import Interval, binomial_interval
 from nlgnotes.validation import check_count
 
 __all__ = ["Claim", "Ledger", "Table", "gather"]
 
 KINDS = ("identity", "finding")
+
+
 MARKS = {"V": "seen at the source", "V2": "seen in a secondary source", "T": "ours"}
 
 
@@ -56,9 +58,18 @@ class Ledger:
         self.claims: list[Claim] = []
 
     def record(
-        self, id: str, kind: str, sentence: str, *, holds, ours, margin: str = "", paper: str | None = None,
-        source: str | None = None, unit: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        id: str,
+        kind: str,
+        sentence: str,
+        *,
+        holds,
+        ours,
+        margin: str = "",
+        paper: str | None = None,
+        source: str | None = None,
+        unit: str = "",
+    ) -> None:
         """Add one claim.
 
         Args:
@@ -94,9 +105,15 @@ class Ledger:
         """The full table, with numbers: HTML in a notebook, text elsewhere."""
         head = ("claim", "this run", "ours", "margin", "the paper")
         rows = [
-            (f"{c.sentence}\n{c.id} · {c.kind}", c.verdict, _shown(c.ours, c.unit), c.margin or "rounding",
-             f"{c.paper} ({c.source or 'source not stated'})" if c.paper else "—") for c in self.claims
-        ]  # fmt: skip
+            (
+                f"{c.sentence}\n{c.id} · {c.kind}",
+                c.verdict,
+                _shown(c.ours, c.unit),
+                c.margin or "rounding",
+                f"{c.paper} ({c.source or 'source not stated'})" if c.paper else "—",
+            )
+            for c in self.claims
+        ]
         return Table(f"Claims of the lecture {self.lecture}, seed {self.seed}", head, tuple(rows))
 
     def verdicts(self) -> None:
@@ -116,7 +133,12 @@ class Ledger:
             ours = claim.ours if isinstance(claim.ours, Interval) else None
             row = asdict(claim) | {"ours": _shown(claim.ours, "")}
             value = ours.value if ours else claim.ours if isinstance(claim.ours, float) else None
-            row |= {"value": value, "low": ours and ours.low, "high": ours and ours.high, "n": ours and ours.n}
+            row |= {
+                "value": value,
+                "low": ours and ours.low,
+                "high": ours and ours.high,
+                "n": ours and ours.n,
+            }
             rows.append(row)
         path = Path(folder) / f"{self.lecture}-{self.seed}.json"
         # JSON has no NaN: a number that is not finite is written as its name.
@@ -148,7 +170,10 @@ class Table:
     def __repr__(self) -> str:
         lines = [self.head, *(tuple(cell.replace("\n", "  ") for cell in row) for row in self.rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.head))]
-        text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+        text = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ]
         return "\n".join([self.caption, *text])
 
 
@@ -168,7 +193,9 @@ def gather(folder: str | Path) -> list[dict]:
             run = json.loads(path.read_text(encoding="utf-8"))
             found.setdefault(run["lecture"], {})[int(run["seed"])] = run["rows"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"folder must hold ledgers only; {path.name} is none ({error})") from error
+            raise ValueError(
+                f"folder must hold ledgers only; {path.name} is none ({error})"
+            ) from error
     if not found:
         raise ValueError(f"folder must hold at least one ledger; got none in {Path(folder).name!r}")
     out = []
@@ -179,10 +206,29 @@ def gather(folder: str | Path) -> list[dict]:
         for group in zip(*(runs[seed] for seed in sorted(runs)), strict=True):
             held = sum(row["holds"] for row in group)
             share = binomial_interval(held, len(group))
-            word = "holds" if share.value >= 0.95 else "in part" if share.value >= 0.5 else "not at this scale"
-            same = {key: group[0][key] for key in ("id", "kind", "sentence", "margin", "paper", "source", "unit")}
-            out.append({"lecture": lecture, **same, "seeds": sorted(runs), "held": held, "low": share.low, "high": share.high,
-                        "values": [row["value"] for row in group], "verdict": word})  # fmt: skip
+            word = (
+                "holds"
+                if share.value >= 0.95
+                else "in part"
+                if share.value >= 0.5
+                else "not at this scale"
+            )
+            same = {
+                key: group[0][key]
+                for key in ("id", "kind", "sentence", "margin", "paper", "source", "unit")
+            }
+            out.append(
+                {
+                    "lecture": lecture,
+                    **same,
+                    "seeds": sorted(runs),
+                    "held": held,
+                    "low": share.low,
+                    "high": share.high,
+                    "values": [row["value"] for row in group],
+                    "verdict": word,
+                }
+            )
     return out
 
 
@@ -213,7 +259,9 @@ def _number(id: str, ours: object) -> Interval | float | str:
     try:
         return float(ours)
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"ours must be an Interval, a number or words ({id}); got {ours!r}") from None
+        raise ValueError(
+            f"ours must be an Interval, a number or words ({id}); got {ours!r}"
+        ) from None
 
 
 def _two_lines(cell: str) -> str:

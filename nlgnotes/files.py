@@ -41,7 +41,9 @@ def replace_folder(draft: str | Path, place: str | Path) -> None:
     if not place.exists():
         draft.rename(place)
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.old.", suffix=".partial", dir=place.parent))
+    aside = Path(
+        tempfile.mkdtemp(prefix=f".{place.name}.old.", suffix=".partial", dir=place.parent)
+    )
     place.rename(aside / "old")
     try:
         draft.rename(place)

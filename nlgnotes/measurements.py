@@ -16,7 +16,11 @@ from nlgnotes.validation import check_keys
 __all__ = ["FOLDER", "Measurement", "available", "load", "save"]
 
 FORMAT = 1
-FOLDER = Path(__file__).parent / "measurements"  # the shipped ones
+
+
+FOLDER = Path(__file__).parent / "shipped" / "measurements"  # the shipped ones
+
+
 KEYS = {"format", "name", "recipe", "data"}
 
 
@@ -77,7 +81,9 @@ def load(name: str | Path) -> Measurement:
     place = _place(name)
     if not place.is_file():
         there = available(place.parent)
-        raise FileNotFoundError(f"no measurement {place.stem!r} in {place.parent}; available: {', '.join(there) or 'none'}")
+        raise FileNotFoundError(
+            f"no measurement {place.stem!r} in {place.parent}; available: {', '.join(there) or 'none'}"
+        )
     try:
         row = json.loads(place.read_text(encoding="utf-8"))
     except ValueError as error:

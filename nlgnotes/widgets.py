@@ -4,7 +4,6 @@ Every frame is drawn once, when the cell runs. The browser alone then moves betw
 ``index`` is linked in JavaScript to a ``Stack``'s ``selected_index``.
 """
 
-import io
 import math
 import os
 import sys
@@ -16,24 +15,19 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 from tqdm import tqdm
 from traitlets import Unicode
 
+from nlgnotes.frames import frame_png
 from nlgnotes.validation import check_count
 
-__all__ = ["FRAME_BYTES", "MOST_FRAMES", "Picture", "explorer"]
+__all__ = ["MOST_FRAMES", "Picture", "explorer"]
 
-FRAME_BYTES = 15_000
-"""The largest PNG frame of an explorer, in bytes."""
 
 MOST_FRAMES = 60
 """The most frames of an explorer."""
 
-_QUALITIES = ((110, 64), (110, 32), (90, 32), (75, 16), (60, 16))
-"""(dots per inch, palette colours) to try in turn until a frame is small enough."""
 
 _CONTROLS = {
     "slider": ipywidgets.SelectionSlider,
@@ -101,7 +95,9 @@ def explorer(
     with _terminal() as terminal:
         every = list(product(*tables))
         for stop in tqdm(every, desc="frames", unit="frame", delay=1, file=terminal, leave=False):
-            values = {name: table[label] for name, table, label in zip(names, tables, stop, strict=True)}
+            values = {
+                name: table[label] for name, table, label in zip(names, tables, stop, strict=True)
+            }
             where = ", ".join(f"{name} = {label}" for name, label in zip(names, stop, strict=True))
             frames.append(_frame(draw, values, where, alt, width, layout))
     controls = [
@@ -124,7 +120,12 @@ def explorer(
     picture = _stack(frames, controls, [len(table) for table in tables], first, links)
     picture.add_class("explorer-picture")
     box = ipywidgets.VBox(
-        [ipywidgets.HBox(row, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")), picture],
+        [
+            ipywidgets.HBox(
+                row, layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")
+            ),
+            picture,
+        ],
         layout=ipywidgets.Layout(max_width="100%"),
     )
     box.add_class("explorer")
@@ -138,19 +139,29 @@ def _axes(stops: Mapping, labels: Mapping) -> tuple[dict[str, dict[str, object]]
         raise ValueError(f"stops must name one or two parameters; got {stops!r}")
     unknown = set(labels) - set(stops)
     if unknown:
-        raise ValueError(f"labels must name parameters of stops, {', '.join(stops)}; got {', '.join(map(str, unknown))}")
+        raise ValueError(
+            f"labels must name parameters of stops, {', '.join(stops)}; got {', '.join(map(str, unknown))}"
+        )
     axes, called = {}, {}
     for name, values in stops.items():
         given = labels.get(name)
         called[name] = given if isinstance(given, str) else name
-        pairs = list(values.items()) if isinstance(values, Mapping) else [(_label(value), value) for value in values]
+        pairs = (
+            list(values.items())
+            if isinstance(values, Mapping)
+            else [(_label(value), value) for value in values]
+        )
         if given is not None and not isinstance(given, str):
             if len(given) != len(pairs):
-                raise ValueError(f"labels[{name!r}] must hold one label per stop, {len(pairs)}; got {len(given)}")
+                raise ValueError(
+                    f"labels[{name!r}] must hold one label per stop, {len(pairs)}; got {len(given)}"
+                )
             pairs = [(label, value) for label, (_, value) in zip(given, pairs, strict=True)]
         table = {str(label): value for label, value in pairs}
         if len(pairs) < 2 or len(table) < len(pairs):
-            raise ValueError(f"stops[{name!r}] must hold at least two values with different labels; got {values!r}")
+            raise ValueError(
+                f"stops[{name!r}] must hold at least two values with different labels; got {values!r}"
+            )
         axes[name] = table
     count = math.prod(len(table) for table in axes.values())
     if count > MOST_FRAMES:
@@ -176,29 +187,46 @@ def _start(axes: dict[str, dict[str, object]], start: object) -> list[int]:
         raise ValueError(f"start must give one stop for each of {', '.join(axes)}; got {start!r}")
     indices = []
     for name, table in axes.items():
-        hits = [i for i, (label, value) in enumerate(table.items()) if label == wanted[name] or _same(value, wanted[name])]
+        hits = [
+            i
+            for i, (label, value) in enumerate(table.items())
+            if label == wanted[name] or _same(value, wanted[name])
+        ]
         if not hits:
-            raise ValueError(f"start must be a stop of {name}, one of {', '.join(table)}; got {wanted[name]!r}")
+            raise ValueError(
+                f"start must be a stop of {name}, one of {', '.join(table)}; got {wanted[name]!r}"
+            )
         indices.append(hits[0])
     return indices
 
 
 def _same(a: object, b: object) -> bool:
-    return a is b or (isinstance(a, (int, float, str, bool)) and isinstance(b, (int, float, str, bool)) and a == b)
+    return a is b or (
+        isinstance(a, (int, float, str, bool)) and isinstance(b, (int, float, str, bool)) and a == b
+    )
 
 
-def _stack(frames: list, controls: list, sizes: list[int], start: list[int], links: list) -> ipywidgets.Stack:
+def _stack(
+    frames: list, controls: list, sizes: list[int], start: list[int], links: list
+) -> ipywidgets.Stack:
     """The frames under one Stack per parameter: the second parameter's Stacks are the first one's children."""
     if len(sizes) == 2:
         rows = [frames[i * sizes[1] : (i + 1) * sizes[1]] for i in range(sizes[0])]
         frames = [_stack(row, controls[1:], sizes[1:], start[1:], links) for row in rows]
-    stack = ipywidgets.Stack(frames, selected_index=start[0], layout=ipywidgets.Layout(max_width="100%"))
+    stack = ipywidgets.Stack(
+        frames, selected_index=start[0], layout=ipywidgets.Layout(max_width="100%")
+    )
     links.append(ipywidgets.jslink((controls[0], "index"), (stack, "selected_index")))
     return stack
 
 
 def _frame(
-    draw: Callable, values: dict, where: str, alt: str | Callable[..., str], width: int | None, layout: dict
+    draw: Callable,
+    values: dict,
+    where: str,
+    alt: str | Callable[..., str],
+    width: int | None,
+    layout: dict,
 ) -> ipywidgets.DOMWidget:
     """One drawn stop: an HTML widget for text, else an Image with its alt text in the tooltip."""
     opened = set(plt.get_fignums())
@@ -207,14 +235,16 @@ def _frame(
             drawn = draw(**values)
             text = alt(**values) if callable(alt) else alt
         except Exception as error:
-            raise RuntimeError(f"draw failed at {where}: {type(error).__name__}: {error}") from error
+            raise RuntimeError(
+                f"draw failed at {where}: {type(error).__name__}: {error}"
+            ) from error
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"alt must give a text that is not empty at {where}; got {text!r}")
         if isinstance(drawn, str):
             return ipywidgets.HTML(drawn, layout=ipywidgets.Layout(max_width="100%"))
         figure = _figure(drawn, where)
         shown = width or round(figure.get_figwidth() * 100)
-        data = _png(figure, where, layout)
+        data = frame_png(figure, where, layout)
     finally:
         for number in set(plt.get_fignums()) - opened:
             plt.close(number)
@@ -230,59 +260,14 @@ def _figure(drawn: object, where: str) -> Figure:
     """The figure behind whatever ``draw`` returned."""
     if isinstance(drawn, (np.ndarray, list, tuple)) and len(drawn):
         drawn = np.asarray(drawn, dtype=object).flat[0]
-    figure = drawn if isinstance(drawn, Figure) else drawn.figure if isinstance(drawn, Artist) else None
-    if not isinstance(figure, Figure):
-        raise ValueError(f"draw must return a Figure, an Axes or a str; got {type(drawn).__name__} at {where}")
-    return figure
-
-
-def _png(figure: Figure, where: str, layout: dict) -> bytes:
-    """``figure`` as a palette PNG of at most ``FRAME_BYTES``, in the first frame's layout."""
-    figure.set_facecolor("white")
-    for dpi, colours in _QUALITIES:
-        pixels = _pixels(figure, dpi, layout)
-        buffer = io.BytesIO()
-        palette = Image.fromarray(pixels).quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        palette.save(buffer, "png", optimize=True)
-        if buffer.tell() <= FRAME_BYTES:
-            return buffer.getvalue()
-    raise ValueError(
-        f"a frame must take at most {FRAME_BYTES} bytes; got {buffer.tell()} at {where}: draw less, or a smaller figure"
+    figure = (
+        drawn if isinstance(drawn, Figure) else drawn.figure if isinstance(drawn, Artist) else None
     )
-
-
-def _pixels(figure: Figure, dpi: int, layout: dict) -> np.ndarray:
-    """The drawn figure as [height, width, 3] bytes.
-
-    The first frame is laid out and the others stand in its axes, so that nothing jumps and no time goes to
-    layout; a frame whose ink then touches the border is laid out again by itself.
-    """
-    figure.set_dpi(dpi)
-    canvas = FigureCanvasAgg(figure)
-    places = layout.get("places", [])
-    if len(places) == len(figure.axes):
-        engine = figure.get_layout_engine()
-        figure.set_layout_engine("none")
-        for ax, place in zip(figure.axes, places, strict=True):
-            ax.set_position(place)
-        pixels = _rendered(canvas)
-        border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-        if (border >= 250).all():
-            return pixels
-        for ax in figure.axes:
-            ax.set_in_layout(True)
-        figure.set_layout_engine(engine if engine is not None else "tight")
-        return _rendered(canvas)
-    if figure.get_layout_engine() is None:
-        figure.set_layout_engine("tight")
-    pixels = _rendered(canvas)
-    layout["places"] = [ax.get_position(original=True) for ax in figure.axes]
-    return pixels
-
-
-def _rendered(canvas: FigureCanvasAgg) -> np.ndarray:
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    if not isinstance(figure, Figure):
+        raise ValueError(
+            f"draw must return a Figure, an Axes or a str; got {type(drawn).__name__} at {where}"
+        )
+    return figure
 
 
 @contextmanager

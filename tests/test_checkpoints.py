@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from nlgnotes import checkpoints
-from nlgnotes.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
+from nlgnotes.networks.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
+from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
-from nlgnotes.transformer import Decoder, DecoderConfig
 
 WORDS = ("<eos>", "a", "b", "c", "d")
 
@@ -16,7 +16,9 @@ WORDS = ("<eos>", "a", "b", "c", "d")
 @pytest.fixture
 def saved(tmp_path):
     model = Decoder(DecoderConfig(5, 8, width=8, layers=1, heads=2, hidden=8), generator(0))
-    return model, checkpoints.save(tmp_path / "toy", model, words=WORDS, recipe={"seed": 0}, metrics={"gap": 0.5})
+    return model, checkpoints.save(
+        tmp_path / "toy", model, words=WORDS, recipe={"seed": 0}, metrics={"gap": 0.5}
+    )
 
 
 def edit(folder, **changes):
@@ -27,17 +29,30 @@ def edit(folder, **changes):
 def test_round_trip(saved, tmp_path):
     model, folder = saved
     loaded = checkpoints.load(folder)
-    assert (loaded.words, loaded.tokenizer, loaded.recipe, loaded.metrics) == (WORDS, None, {"seed": 0}, {"gap": 0.5})
-    assert len(loaded.digest) == 64 and checkpoints.available(tmp_path) == ("toy",) and not loaded.model.training
+    assert (loaded.words, loaded.tokenizer, loaded.recipe, loaded.metrics) == (
+        WORDS,
+        None,
+        {"seed": 0},
+        {"gap": 0.5},
+    )
+    assert (
+        len(loaded.digest) == 64
+        and checkpoints.available(tmp_path) == ("toy",)
+        and not loaded.model.training
+    )
     for a, b in zip(model.parameters(), loaded.model.parameters()):
         assert b.dtype == torch.float32 and torch.equal(a.half().float(), b)
 
 
 def test_an_encoder_decoder_comes_back(tmp_path):
-    model = EncoderDecoder(EncoderDecoderConfig(5, 8, width=8, layers=1, heads=2, hidden=8), generator(0))
+    model = EncoderDecoder(
+        EncoderDecoderConfig(5, 8, width=8, layers=1, heads=2, hidden=8), generator(0)
+    )
     loaded = checkpoints.load(checkpoints.save(tmp_path / "pair", model, words=WORDS)).model
     assert type(loaded) is EncoderDecoder and loaded.config == model.config
-    assert all(torch.equal(a.half().float(), b) for a, b in zip(model.parameters(), loaded.parameters()))
+    assert all(
+        torch.equal(a.half().float(), b) for a, b in zip(model.parameters(), loaded.parameters())
+    )
 
 
 def test_a_history_comes_back_and_a_truncated_one_is_named(saved):
@@ -54,7 +69,9 @@ def test_a_history_comes_back_and_a_truncated_one_is_named(saved):
 def test_saving_again_replaces_and_a_failure_leaves_the_old(saved, tmp_path, monkeypatch):
     model, folder = saved
     checkpoints.save(folder, model, words=WORDS, recipe={"seed": 1}, metrics={})
-    monkeypatch.setattr(checkpoints, "replace_folder", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        checkpoints, "replace_folder", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save(folder, model, words=WORDS, recipe={"seed": 2}, metrics={})
     assert checkpoints.load(folder).recipe == {"seed": 1}
@@ -65,7 +82,11 @@ def test_saving_again_replaces_and_a_failure_leaves_the_old(saved, tmp_path, mon
 def test_damaged_weights_name_the_file(saved, damage):
     file = saved[1] / "weights.safetensors"
     data = file.read_bytes()
-    bad = {"truncated": data[:-4], "edited": data[:-1] + bytes([data[-1] ^ 1]), "foreign": b"not weights"}[damage]
+    bad = {
+        "truncated": data[:-4],
+        "edited": data[:-1] + bytes([data[-1] ^ 1]),
+        "foreign": b"not weights",
+    }[damage]
     file.write_bytes(bad)
     with pytest.raises(ValueError, match="weights.safetensors is not the file"):
         checkpoints.load(saved[1])
@@ -85,7 +106,10 @@ def test_weights_that_are_no_safetensors_though_the_digest_fits(saved):
     [
         ({"extra": 1}, "config.json must hold the keys .* unknown \\['extra'\\]"),
         ({"format": 99}, "config.json: format must be 1; got 99"),
-        ({"architecture": "rnn"}, "config.json: architecture must be one of decoder, encoder-decoder, lstm; got 'rnn'"),
+        (
+            {"architecture": "rnn"},
+            "config.json: architecture must be one of decoder, encoder-decoder, lstm; got 'rnn'",
+        ),
         ({"words": ["a"]}, "config.json: words must be 5 different strings"),
         ({"words": None}, "words or tokenizer"),
         ({"config": {"vocab_size": 5}}, "config.json: config must hold the keys"),
@@ -136,21 +160,29 @@ def test_bad_arguments_of_save(saved, tmp_path):
 
 def test_a_tokenizer_comes_back(tmp_path):
     tokenizer = pytest.importorskip("nlgnotes.tokenizer").ByteBPE()
-    model = Decoder(DecoderConfig(tokenizer.vocab_size, 8, width=8, layers=1, heads=2, hidden=8), generator(0))
-    loaded = checkpoints.load(checkpoints.save(tmp_path / "t", model, tokenizer=tokenizer, recipe={}, metrics={}))
+    model = Decoder(
+        DecoderConfig(tokenizer.vocab_size, 8, width=8, layers=1, heads=2, hidden=8), generator(0)
+    )
+    loaded = checkpoints.load(
+        checkpoints.save(tmp_path / "t", model, tokenizer=tokenizer, recipe={}, metrics={})
+    )
     assert loaded.tokenizer == tokenizer and loaded.words is None
 
 
 def test_a_pretrained_model_from_a_folder(tmp_path):
     transformers = pytest.importorskip("transformers")
-    config = transformers.GPT2Config(vocab_size=11, n_positions=16, n_embd=8, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
+    config = transformers.GPT2Config(
+        vocab_size=11, n_positions=16, n_embd=8, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
+    )
     theirs = transformers.GPT2LMHeadModel(config).eval()
     theirs.save_pretrained(tmp_path / "gpt")
     model = checkpoints.load(f"hf:{tmp_path / 'gpt'}").model
     t = torch.randint(11, (2, 6), generator=generator(0))
     torch.testing.assert_close(model(t), theirs(t).logits)
     first, cache = model.step(t[:, :4], model.empty_cache(2, 8))
-    torch.testing.assert_close(torch.cat((first, model.step(t[:, 4:], cache)[0]), 1), model(t).detach(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        torch.cat((first, model.step(t[:, 4:], cache)[0]), 1), model(t).detach(), atol=1e-5, rtol=0
+    )
     with pytest.raises(FileNotFoundError, match="transformers has no model"):
         checkpoints.load(f"hf:{tmp_path / 'nothing'}")
 

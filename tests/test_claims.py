@@ -7,14 +7,23 @@ import pytest
 import torch
 
 from nlgnotes.claims import Ledger, gather
-from nlgnotes.estimate import Interval
+from nlgnotes.intervals import Interval
 
 
 def ledger(seed=0, holds=True):
     book = Ledger("sampling", seed)
     book.record("order", "identity", "Order <stays>.", holds=True, ours=0.0)
-    book.record("frontier", "finding", "One frontier.", holds=holds, ours=Interval(0.5, 0.4, 0.6, 30), margin="within 0.05 nats",
-                paper="Fig. 1", source="[V2] a survey", unit="nats")  # fmt: skip
+    book.record(
+        "frontier",
+        "finding",
+        "One frontier.",
+        holds=holds,
+        ours=Interval(0.5, 0.4, 0.6, 30),
+        margin="within 0.05 nats",
+        paper="Fig. 1",
+        source="[V2] a survey",
+        unit="nats",
+    )
     return book
 
 
@@ -32,7 +41,12 @@ def test_saves_whole_where_the_environment_says(tmp_path, monkeypatch, capsys):
     assert path.name == "sampling-3.json" and (run["lecture"], run["seed"]) == ("sampling", 3)
     row = run["rows"][1]
     assert (row["value"], row["low"], row["high"], row["n"]) == (0.5, 0.4, 0.6, 30)
-    assert (row["id"], row["kind"], row["holds"], row["margin"]) == ("frontier", "finding", True, "within 0.05 nats")
+    assert (row["id"], row["kind"], row["holds"], row["margin"]) == (
+        "frontier",
+        "finding",
+        True,
+        "within 0.05 nats",
+    )
     assert run["rows"][0]["value"] == 0 and run["rows"][0]["low"] is None
 
 
@@ -48,14 +62,21 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_numbers_that_json_lacks_are_written_as_words(tmp_path):
     book = Ledger("a", 0)
     book.record("x", "identity", "s", holds=False, ours=float("nan"))
-    assert json.loads(book.save(tmp_path).read_text(), parse_constant=pytest.fail)["rows"][0]["value"] == "nan"
+    assert (
+        json.loads(book.save(tmp_path).read_text(), parse_constant=pytest.fail)["rows"][0]["value"]
+        == "nan"
+    )
 
 
 def test_table_is_accessible_and_says_everything_in_words():
     page = ledger(holds=False).table()._repr_html_()
     assert "<caption>Claims of the lecture sampling, seed 0</caption>" in page
     assert page.count('scope="col"') == 5 and page.count('scope="row"') == 2
-    assert "Order &lt;stays&gt;." in page and "<td>fails</td>" in page and "seen in a secondary source a survey" in page
+    assert (
+        "Order &lt;stays&gt;." in page
+        and "<td>fails</td>" in page
+        and "seen in a secondary source a survey" in page
+    )
     assert "<small>order · identity</small>" in page
     text = repr(ledger().table())
     assert "0.5 [0.4, 0.6] nats" in text and "within 0.05 nats" in text and "holds" in text
@@ -68,14 +89,29 @@ def test_one_truth_value_of_any_make(true):
     assert book.claims[0].holds is True and book.claims[0].ours == 1.5
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    ({"id": "order"}, "already recorded"), ({"id": "a b"}, "without spaces"), ({"kind": "law"}, "kind must be one of"),
-    ({"kind": "finding", "margin": " "}, "margin must be stated"), ({"sentence": ""}, "sentence"),
-    ({"holds": 1}, "one truth value"),
-    ({"holds": torch.tensor([True, False])}, "one truth value"), ({"ours": None}, "ours must be"), ({"source": "[M]"}, "memory"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"id": "order"}, "already recorded"),
+        ({"id": "a b"}, "without spaces"),
+        ({"kind": "law"}, "kind must be one of"),
+        ({"kind": "finding", "margin": " "}, "margin must be stated"),
+        ({"sentence": ""}, "sentence"),
+        ({"holds": 1}, "one truth value"),
+        ({"holds": torch.tensor([True, False])}, "one truth value"),
+        ({"ours": None}, "ours must be"),
+        ({"source": "[M]"}, "memory"),
+    ],
+)
 def test_malformed_rows_are_refused(change, word):
-    row = {"id": "new", "kind": "identity", "sentence": "s", "holds": True, "ours": 1.0, "margin": ""} | change
+    row = {
+        "id": "new",
+        "kind": "identity",
+        "sentence": "s",
+        "holds": True,
+        "ours": 1.0,
+        "margin": "",
+    } | change
     with pytest.raises(ValueError, match=word):
         ledger().record(row.pop("id"), row.pop("kind"), row.pop("sentence"), **row)
 
@@ -83,14 +119,24 @@ def test_malformed_rows_are_refused(change, word):
 def test_gather_gives_the_verdict_over_seeds(tmp_path):
     for seed in range(20):
         book = Ledger("a", seed)
-        for name, held in (("always", 20), ("nearly", 19), ("mostly", 18), ("half", 10), ("seldom", 9)):
+        for name, held in (
+            ("always", 20),
+            ("nearly", 19),
+            ("mostly", 18),
+            ("half", 10),
+            ("seldom", 9),
+        ):
             book.record(name, "identity", "s", holds=seed < held, ours=float(seed))
         book.save(tmp_path)
     rows = {row["id"]: row for row in gather(tmp_path)}
     assert list(rows) == ["always", "nearly", "mostly", "half", "seldom"]
     words = [row["verdict"] for row in rows.values()]
     assert words == ["holds", "holds", "in part", "in part", "not at this scale"]
-    assert rows["half"]["held"] == 10 and rows["half"]["seeds"] == list(range(20)) and rows["half"]["values"] == list(range(20))
+    assert (
+        rows["half"]["held"] == 10
+        and rows["half"]["seeds"] == list(range(20))
+        and rows["half"]["values"] == list(range(20))
+    )
     assert rows["half"]["low"] < 0.5 < rows["half"]["high"]
 
 

@@ -20,7 +20,9 @@ def test_write_whole_leaves_old_or_new(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError, match="full"):
         files.write_whole(file, b"new")
-    assert file.read_text(encoding="utf-8") == "näher" and [p.name for p in file.parent.iterdir()] == ["f"]
+    assert file.read_text(encoding="utf-8") == "näher" and [
+        p.name for p in file.parent.iterdir()
+    ] == ["f"]
 
 
 def test_replace_folder_leaves_old_or_new(tmp_path, monkeypatch):
@@ -30,7 +32,9 @@ def test_replace_folder_leaves_old_or_new(tmp_path, monkeypatch):
     files.replace_folder(tmp_path / "draft", tmp_path / "place")
     assert (tmp_path / "place" / "who").read_text() == "draft" and not (tmp_path / "draft").exists()
     rename = Path.rename
-    monkeypatch.setattr(Path, "rename", lambda self, to: fails() if self.name == "next" else rename(self, to))
+    monkeypatch.setattr(
+        Path, "rename", lambda self, to: fails() if self.name == "next" else rename(self, to)
+    )
     with pytest.raises(OSError, match="full"):
         files.replace_folder(tmp_path / "next", tmp_path / "place")
     assert (tmp_path / "place" / "who").read_text() == "draft"

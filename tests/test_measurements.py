@@ -9,8 +9,12 @@ from nlgnotes import measurements
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):
-    place = measurements.save(tmp_path / "walk.json", recipe={"seed": 3}, data={"steps": [1, 2.5], "é": {"a": None}})
-    assert measurements.load(place) == measurements.Measurement("walk", {"seed": 3}, {"steps": [1, 2.5], "é": {"a": None}})
+    place = measurements.save(
+        tmp_path / "walk.json", recipe={"seed": 3}, data={"steps": [1, 2.5], "é": {"a": None}}
+    )
+    assert measurements.load(place) == measurements.Measurement(
+        "walk", {"seed": 3}, {"steps": [1, 2.5], "é": {"a": None}}
+    )
     assert measurements.available(tmp_path) == ("walk",)
 
 

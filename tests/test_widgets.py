@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipywidgets.embed import embed_data
-from nlgnotes.widgets import FRAME_BYTES, MOST_FRAMES, explorer
 from PIL import Image
+
+from nlgnotes.frames import FRAME_BYTES
+from nlgnotes.widgets import MOST_FRAMES, explorer
 
 matplotlib.use("agg")
 
@@ -37,7 +39,9 @@ def models(state: dict, name: str) -> dict[str, dict]:
 
 
 def test_one_parameter_is_one_stack_with_one_link_in_the_page_state():
-    state = embedded(explorer(bars, {"height": [1, 2, 3]}, alt=lambda height: f"bars of {height}", start=2))
+    state = embedded(
+        explorer(bars, {"height": [1, 2, 3]}, alt=lambda height: f"bars of {height}", start=2)
+    )
     (stack,) = models(state, "StackModel").values()
     (slider,) = models(state, "SelectionSliderModel").values()
     (link,) = models(state, "LinkModel").values()
@@ -45,43 +49,72 @@ def test_one_parameter_is_one_stack_with_one_link_in_the_page_state():
     assert len(stack["children"]) == 3 and stack["selected_index"] == slider["index"] == 1
     assert list(slider["_options_labels"]) == ["1", "2", "3"] and slider["description"] == "height"
     pictures = [state[child.removeprefix("IPY_MODEL_")] for child in stack["children"]]
-    assert [each["state"]["tooltip"] for each in pictures] == ["bars of 1", "bars of 2", "bars of 3"]
+    assert [each["state"]["tooltip"] for each in pictures] == [
+        "bars of 1",
+        "bars of 2",
+        "bars of 3",
+    ]
     assert all(each["buffers"] for each in pictures)
 
 
 def test_two_parameters_nest_their_stacks_and_every_inner_stack_has_its_link():
     box = explorer(bars, {"height": [1, 2], "count": [3, 4, 5]}, alt="bars", start=(2, 5))
     state = embedded(box)
-    targets = [link["target"][0].removeprefix("IPY_MODEL_") for link in models(state, "LinkModel").values()]
+    targets = [
+        link["target"][0].removeprefix("IPY_MODEL_") for link in models(state, "LinkModel").values()
+    ]
     assert sorted(targets) == sorted(models(state, "StackModel"))
     outer = box.children[1]
-    assert outer.selected_index == 1 and [inner.selected_index for inner in outer.children] == [2, 2]
+    assert outer.selected_index == 1 and [inner.selected_index for inner in outer.children] == [
+        2,
+        2,
+    ]
 
 
 def test_frames_stand_in_the_order_of_the_stops():
     outer = explorer(text, {"a": ["x", "y"], "b": [1, 2]}, alt="text").children[1]
     assert [frame.value for inner in outer.children for frame in inner.children] == [
-        "<b>a=x b=1</b>", "<b>a=x b=2</b>", "<b>a=y b=1</b>", "<b>a=y b=2</b>",
-    ]  # fmt: skip
+        "<b>a=x b=1</b>",
+        "<b>a=x b=2</b>",
+        "<b>a=y b=1</b>",
+        "<b>a=y b=2</b>",
+    ]
 
 
 def test_play_is_linked_to_the_first_control():
     state = embedded(explorer(text, {"a": [1, 2, 3]}, alt="text", play=True))
     ((key, player),) = models(state, "PlayModel").items()
     assert (player.get("min", 0), player["max"]) == (0, 2)  # the page state leaves defaults out
-    assert [f"IPY_MODEL_{key}", "value"] in [link["source"] for link in models(state, "LinkModel").values()]
+    assert [f"IPY_MODEL_{key}", "value"] in [
+        link["source"] for link in models(state, "LinkModel").values()
+    ]
 
 
 @pytest.mark.parametrize(
     "control, kind",
-    [("slider", ipywidgets.SelectionSlider), ("dropdown", ipywidgets.Dropdown), ("buttons", ipywidgets.ToggleButtons)],
+    [
+        ("slider", ipywidgets.SelectionSlider),
+        ("dropdown", ipywidgets.Dropdown),
+        ("buttons", ipywidgets.ToggleButtons),
+    ],
 )
 def test_labels_and_controls(control, kind):
-    box = explorer(text, {"a": {"low": 0.1, "high": 2.0}}, alt="text", control=control, labels={"a": "method"}, start="high")
+    box = explorer(
+        text,
+        {"a": {"low": 0.1, "high": 2.0}},
+        alt="text",
+        control=control,
+        labels={"a": "method"},
+        start="high",
+    )
     (made,) = box.children[0].children
     assert isinstance(made, kind) and made.description == "method" and made.index == 1
     assert [frame.value for frame in box.children[1].children] == ["<b>a=0.1</b>", "<b>a=2.0</b>"]
-    (named,) = explorer(text, {"a": [0.1, 2.0]}, alt="text", labels={"a": ["low", "high"]}).children[0].children
+    (named,) = (
+        explorer(text, {"a": [0.1, 2.0]}, alt="text", labels={"a": ["low", "high"]})
+        .children[0]
+        .children
+    )
     assert [label for label, _ in named.options] == ["low", "high"]
 
 
@@ -128,7 +161,9 @@ def test_what_cannot_be_small_is_a_clear_error():
         figure.figimage(noise)
         return figure
 
-    with pytest.raises(ValueError, match=r"a frame must take at most 15000 bytes; got \d+ at k = 1"):
+    with pytest.raises(
+        ValueError, match=r"a frame must take at most 15000 bytes; got \d+ at k = 1"
+    ):
         explorer(snow, {"k": [1, 2]}, alt="snow")
     assert plt.get_fignums() == []
 
@@ -145,7 +180,10 @@ def test_a_failing_draw_names_its_stop():
     "change, said",
     [
         ({"stops": {}}, "stops must name one or two parameters"),
-        ({"stops": {"a": [1, 2], "b": [1, 2], "c": [1, 2]}}, "stops must name one or two parameters"),
+        (
+            {"stops": {"a": [1, 2], "b": [1, 2], "c": [1, 2]}},
+            "stops must name one or two parameters",
+        ),
         ({"stops": {"a": [1]}}, "at least two values"),
         ({"stops": {"a": [1, 1]}}, "different labels"),
         ({"stops": {"a": range(MOST_FRAMES + 1)}}, "at most 60 frames; got 61"),

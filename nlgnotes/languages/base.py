@@ -3,75 +3,17 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nlgnotes.estimate import Interval, ratio_of_totals
+from nlgnotes.documents import Documents
+from nlgnotes.intervals import Interval, ratio_of_totals
 from nlgnotes.validation import check_count, check_tokens
 
-__all__ = ["Documents", "Language", "extended", "inside"]
-
-
-@dataclass(frozen=True)
-class Documents:
-    """A batch of documents.
-
-    Args:
-        tokens: ids without the start token; positions from the length on hold 0.
-        lengths: how many tokens each document has, at least 1; the ``<eos>`` of a finished document
-            counts. A document that was cut has none.
-
-    Raises:
-        ValueError: a wrong dtype or shape, no document, a length out of range, or padding that is not 0.
-    """
-
-    tokens: Int64[Tensor, "batch time"]
-    lengths: Int64[Tensor, " batch"]
-
-    def __post_init__(self):
-        if not _is_int64(self.tokens) or self.tokens.dim() != 2 or not self.tokens.numel():
-            raise ValueError(f"tokens must be a non-empty int64 tensor of shape [batch, time]; got {_kind(self.tokens)}")
-        if not _is_int64(self.lengths) or self.lengths.shape != self.tokens.shape[:1]:
-            raise ValueError(f"lengths must be an int64 tensor of {len(self.tokens)} lengths; got {_kind(self.lengths)}")
-        low, high = int(self.lengths.min()), int(self.lengths.max())
-        if low < 1 or high > self.tokens.shape[1]:
-            raise ValueError(f"lengths must lie in [1, {self.tokens.shape[1]}]; got {low} to {high}")
-        if bool((self.tokens[~self.mask] != 0).any()):
-            raise ValueError("tokens must be 0 from the length on; got another id there")
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    @property
-    def mask(self) -> Bool[Tensor, "batch time"]:
-        """Where there is a token rather than padding."""
-        return torch.arange(self.tokens.shape[1]) < self.lengths[:, None]
-
-    @property
-    def total(self) -> int:
-        """How many tokens all documents have together."""
-        return int(self.lengths.sum())
-
-    @classmethod
-    def from_lists(cls, lists: Sequence[Sequence[int]]) -> "Documents":
-        """Documents from lists of ids.
-
-        >>> Documents.from_lists([[3, 1, 0], [2, 0]]).tokens.tolist()
-        [[3, 1, 0], [2, 0, 0]]
-        """
-        if not len(lists):
-            raise ValueError("lists must hold at least 1 document; got 0")
-        rows = [torch.tensor(list(ids), dtype=torch.long) for ids in lists]
-        return cls(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(r) for r in rows]))
-
-    def select(self, rows: Tensor) -> "Documents":
-        """The documents at ``rows`` (ids or a mask), cut to the longest of them."""
-        tokens, lengths = self.tokens[rows], self.lengths[rows]
-        return Documents(tokens[:, : int(lengths.max())] if len(lengths) else tokens, lengths)
+__all__ = ["Language", "extended", "inside"]
 
 
 class Language(ABC):
@@ -97,13 +39,17 @@ class Language(ABC):
     def __init__(self, words: Sequence[str]):
         self.words: tuple[str, ...] = tuple(words)
         if len(self.words) < 2 or self.words[0] != "<eos>":
-            raise ValueError(f"words must be at least 2 and start with '<eos>'; got {list(self.words[:2])}")
+            raise ValueError(
+                f"words must be at least 2 and start with '<eos>'; got {list(self.words[:2])}"
+            )
         self._ids = {word: i for i, word in enumerate(self.words)}
         for i, word in enumerate(self.words):
             if self._ids[word] != i:
                 raise ValueError(f"words must be distinct; got {word!r} twice")
             if _split(word) != [word] or word != word.lower():
-                raise ValueError(f"words must be in lower case, without white space, '.' and ',' alone; got {word!r}")
+                raise ValueError(
+                    f"words must be in lower case, without white space, '.' and ',' alone; got {word!r}"
+                )
 
     @property
     def vocab_size(self) -> int:
@@ -111,11 +57,15 @@ class Language(ABC):
         return len(self.words)
 
     @abstractmethod
-    def sample(self, n: int, generator: torch.Generator, max_length: int | None = None) -> Documents:
+    def sample(
+        self, n: int, generator: torch.Generator, max_length: int | None = None
+    ) -> Documents:
         """Draw ``n`` documents; one that reaches ``max_length`` tokens is cut there and has no ``<eos>``."""
 
     @abstractmethod
-    def all_next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch time+1 vocab"]:
+    def all_next_log_probs(
+        self, prefix: Int64[Tensor, "batch time"]
+    ) -> Float64[Tensor, "batch time+1 vocab"]:
         r"""The distribution after every part of a prefix: entry t is :math:`\log P(\cdot \mid x_{<t})`, t = 0 … time."""
 
     def next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch vocab"]:
@@ -129,7 +79,9 @@ class Language(ABC):
             ValueError: an id outside the vocabulary, or an ``<eos>`` before the end of a document.
         """
         self._check(documents)
-        scores = self.all_next_log_probs(documents.tokens[:, :-1]).gather(-1, documents.tokens[..., None])[..., 0]
+        scores = self.all_next_log_probs(documents.tokens[:, :-1]).gather(
+            -1, documents.tokens[..., None]
+        )[..., 0]
         return torch.where(documents.mask, scores, 0.0)
 
     def log_prob(self, documents: Documents) -> Float64[Tensor, " batch"]:
@@ -139,7 +91,9 @@ class Language(ABC):
         """
         return self.token_log_probs(documents).sum(-1)
 
-    def entropy_rate(self, n: int, generator: torch.Generator, max_length: int | None = None) -> Interval:
+    def entropy_rate(
+        self, n: int, generator: torch.Generator, max_length: int | None = None
+    ) -> Interval:
         r"""Nats per token, :math:`-\sum_d \log P(x_d) / \sum_d |x_d|`, ``<eos>`` counted, on ``n`` fresh documents.
 
         This is the floor of every model's expected loss. The 95 % interval is over documents.
@@ -171,7 +125,9 @@ class Language(ABC):
             if not 0 <= i < self.vocab_size:
                 raise ValueError(f"ids must lie in [0, {self.vocab_size}); got {i}")
             word = self.words[i]
-            text += ("" if word in ".," or not text else " ") + (word.capitalize() if capital else word)
+            text += ("" if word in ".," or not text else " ") + (
+                word.capitalize() if capital else word
+            )
             capital = word == "."
         return text
 
@@ -179,7 +135,9 @@ class Language(ABC):
         """Raise unless these can be documents of this language."""
         check_tokens("documents.tokens", documents.tokens, self.vocab_size)
         if bool((inside(documents.tokens).sum(-1) < documents.lengths).any()):
-            raise ValueError("documents must hold <eos> as their last token only; got one before the end")
+            raise ValueError(
+                "documents must hold <eos> as their last token only; got one before the end"
+            )
 
 
 def inside(tokens: Int64[Tensor, "batch time"]) -> Bool[Tensor, "batch time"]:
@@ -197,11 +155,3 @@ def extended(prefix: Int64[Tensor, "batch time"], vocab_size: int) -> Int64[Tens
 def _split(text: str) -> list[str]:
     """Words and punctuation marks."""
     return re.findall(r"[.,]|[^\s.,]+", text)
-
-
-def _is_int64(value: object) -> bool:
-    return isinstance(value, Tensor) and value.dtype == torch.long
-
-
-def _kind(value: object) -> str:
-    return f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -7,13 +7,16 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from nlgnotes.languages.base import Documents, Language, extended, inside
+from nlgnotes.documents import Documents
+from nlgnotes.languages.base import Language, extended, inside
 from nlgnotes.languages.tables import RowSampler, sample_walks
 from nlgnotes.validation import check_count, check_interval
 
 __all__ = ["Brackets"]
 
 PAIRS = "()", "[]", "{}", "<>"
+
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -66,20 +69,42 @@ class Brackets(Language):
         exponent: float | int = 1.0,
         epsilon: float = 0.005,
     ):
-        for name, count, most in (("kinds", kinds, len(PAIRS)), ("fillers", fillers, len(LETTERS)), ("max_depth", max_depth, 6)):
+        for name, count, most in (
+            ("kinds", kinds, len(PAIRS)),
+            ("fillers", fillers, len(LETTERS)),
+            ("max_depth", max_depth, 6),
+        ):
             check_count(name, count)
             check_interval(name, count, 1, most)
-        shares = {"open_outside": open_outside, "open_inside": open_inside, "close": close, "end": end, "epsilon": epsilon}
+        shares = {
+            "open_outside": open_outside,
+            "open_inside": open_inside,
+            "close": close,
+            "end": end,
+            "epsilon": epsilon,
+        }
         for name, share in shares.items():
             check_interval(name, share, 0.0, 1.0, closed="neither")
-        for name, total in (("open_outside + end", open_outside + end), ("open_inside + close", open_inside + close)):
+        for name, total in (
+            ("open_outside + end", open_outside + end),
+            ("open_inside + close", open_inside + close),
+        ):
             check_interval(name, total, 0.0, 1.0, closed="neither")
         check_interval("exponent", exponent, 0.0, 10.0)
-        super().__init__(["<eos>", *(p[0] for p in PAIRS[:kinds]), *(p[1] for p in PAIRS[:kinds]), *LETTERS[:fillers]])
+        super().__init__(
+            [
+                "<eos>",
+                *(p[0] for p in PAIRS[:kinds]),
+                *(p[1] for p in PAIRS[:kinds]),
+                *LETTERS[:fillers],
+            ]
+        )
         self.kinds, self.max_depth, self.epsilon = kinds, max_depth, float(epsilon)
         self.openers, self.closers = range(1, 1 + kinds), range(1 + kinds, 1 + 2 * kinds)
         self.fillers = range(1 + 2 * kinds, self.vocab_size)
-        self.stacks = tuple(s for depth in range(max_depth + 1) for s in product(range(kinds), repeat=depth))
+        self.stacks = tuple(
+            s for depth in range(max_depth + 1) for s in product(range(kinds), repeat=depth)
+        )
         """Every stack, the outermost bracket first; a state is a place in this list, 0 the empty stack."""
         state = {stack: i for i, stack in enumerate(self.stacks)}
         law = torch.zeros(len(state), self.vocab_size, dtype=torch.float64)
@@ -92,7 +117,9 @@ class Brackets(Language):
                 law[s, self.eos] = end
             if len(stack) < max_depth:
                 law[s, self.openers] = (open_inside if stack else open_outside) / kinds
-                follow[s, self.openers] = torch.tensor([state[*stack, kind] for kind in range(kinds)])
+                follow[s, self.openers] = torch.tensor(
+                    [state[*stack, kind] for kind in range(kinds)]
+                )
             dialect = stack[-1] + 1 if stack else 0
             rank = 1 + (torch.arange(fillers) - dialect * fillers // (kinds + 1)) % fillers
             weight = rank.double() ** -exponent
@@ -128,11 +155,17 @@ class Brackets(Language):
         start = torch.eye(len(self.stacks), dtype=torch.float64)
         return torch.linalg.solve(start - moves.T, start[0])
 
-    def sample(self, n: int, generator: torch.Generator, max_length: int | None = None) -> Documents:
+    def sample(
+        self, n: int, generator: torch.Generator, max_length: int | None = None
+    ) -> Documents:
         """Draw ``n`` documents; see :meth:`Language.sample`."""
-        return sample_walks(self._sampler, lambda state, word: self.follow[state, word], n, generator, max_length)
+        return sample_walks(
+            self._sampler, lambda state, word: self.follow[state, word], n, generator, max_length
+        )
 
-    def all_next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch time+1 vocab"]:
+    def all_next_log_probs(
+        self, prefix: Int64[Tensor, "batch time"]
+    ) -> Float64[Tensor, "batch time+1 vocab"]:
         """The law of the state after every part of a prefix; see :meth:`Language.all_next_log_probs`."""
         tokens = extended(prefix, self.vocab_size)
         result = self._log[self._states(prefix)]

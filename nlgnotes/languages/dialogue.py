@@ -11,9 +11,10 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nlgnotes.languages.base import Documents, Language, extended
-from nlgnotes.languages.dialogue_words import FORMS, GENERIC, GROUPS, TEMPLATES, VAGUE
-from nlgnotes.languages.listed import Listed, concatenated, replaced
+from nlgnotes.documents import Documents, concatenate, replace_rows
+from nlgnotes.languages.base import Language, extended
+from nlgnotes.languages.dialogue_tables import standard_tables
+from nlgnotes.languages.listed import Listed
 from nlgnotes.languages.tables import RowSampler, check_rows
 from nlgnotes.validation import check_count, check_interval
 
@@ -46,12 +47,22 @@ class Dialogue(Language):
     mark = 1
 
     def __init__(
-        self, words: Sequence[str], prior: Tensor, queries: Sequence[Sequence[int]], query_table: Tensor,
-        replies: Sequence[Sequence[int]], reply_table: Tensor, *, epsilon: float = 0.01, end: float = 0.2,
-    ):  # fmt: skip
+        self,
+        words: Sequence[str],
+        prior: Tensor,
+        queries: Sequence[Sequence[int]],
+        query_table: Tensor,
+        replies: Sequence[Sequence[int]],
+        reply_table: Tensor,
+        *,
+        epsilon: float = 0.01,
+        end: float = 0.2,
+    ):
         super().__init__(words)
         if self.vocab_size < 3 or self.words[1] != "?":
-            raise ValueError(f"words must be at least 3, the second of them '?'; got {list(self.words[:2])}")
+            raise ValueError(
+                f"words must be at least 3, the second of them '?'; got {list(self.words[:2])}"
+            )
         self.prior = check_rows("prior", prior, (len(prior),))
         self.query_table = check_rows("query_table", query_table, (len(prior), len(queries)))
         self.reply_table = check_rows("reply_table", reply_table, (len(prior), len(replies)))
@@ -67,7 +78,13 @@ class Dialogue(Language):
 
     @classmethod
     def standard(
-        cls, topics: int = 20, *, generic: float = 0.5, named: float = 0.8, epsilon: float = 0.01, end: float = 0.2
+        cls,
+        topics: int = 20,
+        *,
+        generic: float = 0.5,
+        named: float = 0.8,
+        epsilon: float = 0.01,
+        end: float = 0.2,
     ) -> "Dialogue":
         r"""The book's: every topic has 20 specific replies, equally likely, and shares "i do not know ." (``generic``).
 
@@ -84,31 +101,7 @@ class Dialogue(Language):
         check_count("topics", topics)
         check_interval("generic", generic, 0.0, 1.0, closed="neither")
         check_interval("named", named, 0.0, 1.0, closed="right")
-        every = [(group, topic, own.split()) for group, members in GROUPS.items() for topic, own in members.items()]
-        if topics > len(every):
-            raise ValueError(f"topics must be at most {len(every)}; got {topics}")
-        names = [*(t for _, t, _ in every), *GROUPS, VAGUE]
-        texts = [*FORMS, *TEMPLATES, GENERIC, " ".join(names), *(" ".join(own) for _, _, own in every)]
-        words = dict.fromkeys(["<eos>", "?", *(w for text in texts for w in text.split() if w != "{}")])
-        ids = {word: i for i, word in enumerate(words)}
-
-        used = every[:topics]
-        subjects = list(dict.fromkeys([*(t for _, t, _ in used), *(g for g, _, _ in used), VAGUE]))
-        queries = [form.format(subject) for subject in subjects for form in FORMS]
-        query_table = torch.zeros(topics, len(subjects), dtype=torch.float64)
-        replies, reply_table = [GENERIC], torch.zeros(topics, 1 + topics * 20, dtype=torch.float64)
-        reply_table[:, 0] = generic
-        for c, (group, topic, own) in enumerate(used):
-            for subject, share in ((topic, named), (group, (1 - named) / 2), (VAGUE, (1 - named) / 2)):
-                query_table[c, subjects.index(subject)] += share
-            specific = [template.format(word) for word in own for template in TEMPLATES]
-            reply_table[c, len(replies) : len(replies) + len(specific)] = (1 - generic) / len(specific)
-            replies += specific
-        return cls(
-            list(words), torch.full((topics,), 1 / topics), [[ids[w] for w in q.split()] for q in queries],
-            query_table.repeat_interleave(len(FORMS), 1) / len(FORMS),
-            [[*(ids[w] for w in r.split()), cls.eos] for r in replies], reply_table, epsilon=epsilon, end=end,
-        )  # fmt: skip
+        return cls(**standard_tables(topics, generic, named), epsilon=epsilon, end=end)
 
     @property
     def generic(self) -> Int64[Tensor, " shared"]:
@@ -117,17 +110,25 @@ class Dialogue(Language):
 
     # -- the language -------------------------------------------------------------------------
 
-    def sample(self, n: int, generator: torch.Generator, max_length: int | None = None) -> Documents:
+    def sample(
+        self, n: int, generator: torch.Generator, max_length: int | None = None
+    ) -> Documents:
         """Draw ``n`` documents; see :meth:`Language.sample`."""
         check_count("n", n)
         queries, topics = self._draw_queries(n, generator)
-        documents = concatenated(queries, self._draw_replies(topics, generator), self._answered(queries))
+        documents = concatenate(
+            queries, self._draw_replies(topics, generator), self._answered(queries)
+        )
         if max_length is not None:
             check_count("max_length", max_length)
-            documents = Documents(documents.tokens[:, :max_length], documents.lengths.clamp(max=max_length))
+            documents = Documents(
+                documents.tokens[:, :max_length], documents.lengths.clamp(max=max_length)
+            )
         return documents
 
-    def all_next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch time+1 vocab"]:
+    def all_next_log_probs(
+        self, prefix: Int64[Tensor, "batch time"]
+    ) -> Float64[Tensor, "batch time+1 vocab"]:
         """Each row by where it stands, in the query, the reply or behind both; see :meth:`Language.all_next_log_probs`."""
         extended(prefix, self.vocab_size)  # for its checks
         return torch.cat([self._all_next(rows) for rows in prefix.split(CHUNK)])
@@ -165,20 +166,30 @@ class Dialogue(Language):
         self._check(replies)
         return self._said.log_prob(replies, self._reply_weights(self.prior.log()[None]))
 
-    def log_reply_given_query(self, queries: Documents, replies: Documents) -> Float64[Tensor, " batch"]:
+    def log_reply_given_query(
+        self, queries: Documents, replies: Documents
+    ) -> Float64[Tensor, " batch"]:
         """log P(T|S), pair by pair.
 
         Raises:
             ValueError: different numbers of queries and replies, or strings that are none.
         """
         if len(queries) != len(replies):
-            raise ValueError(f"queries and replies must be pairs; got {len(queries)} and {len(replies)}")
+            raise ValueError(
+                f"queries and replies must be pairs; got {len(queries)} and {len(replies)}"
+            )
         self._check(replies)
         return self._said.log_prob(replies, self._reply_weights(self.topic_posterior(queries)))
 
-    def log_query_given_reply(self, queries: Documents, replies: Documents) -> Float64[Tensor, " batch"]:
+    def log_query_given_reply(
+        self, queries: Documents, replies: Documents
+    ) -> Float64[Tensor, " batch"]:
         """log P(S|T) = log P(T|S) + log P(S) - log P(T), pair by pair; raises as :meth:`log_reply_given_query`."""
-        return self.log_reply_given_query(queries, replies) + self.log_query(queries) - self.log_reply(replies)
+        return (
+            self.log_reply_given_query(queries, replies)
+            + self.log_query(queries)
+            - self.log_reply(replies)
+        )
 
     def topic_posterior(self, queries: Documents) -> Float64[Tensor, "batch topics"]:
         """log P(c|S): which topics a query leaves open; raises as :meth:`log_query`."""
@@ -214,9 +225,11 @@ class Dialogue(Language):
         """``n`` queries with their replies."""
         check_count("n", n)
         queries, topics = self._draw_queries(n, generator)
-        while len(silent := (~self._answered(queries)).nonzero().flatten()):  # rare, and drawn again
+        while len(
+            silent := (~self._answered(queries)).nonzero().flatten()
+        ):  # rare, and drawn again
             again, topics[silent] = self._draw_queries(len(silent), generator)
-            queries = replaced(queries, silent, again)
+            queries = replace_rows(queries, silent, again)
         return queries, self._draw_replies(topics, generator)
 
     def sample_replies(self, queries: Documents, generator: torch.Generator) -> Documents:
@@ -227,7 +240,7 @@ class Dialogue(Language):
     def joined(self, queries: Documents, replies: Documents) -> Documents:
         """Documents "query ? reply <eos>", for a model of P(T|S); raises as :meth:`log_reply_given_query`."""
         self._check_queries(queries)
-        return concatenated(queries, replies)
+        return concatenate(queries, replies)
 
     def swapped(self, queries: Documents, replies: Documents) -> Documents:
         """Documents "reply ? query <eos>", for a model of P(S|T).
@@ -242,7 +255,7 @@ class Dialogue(Language):
         asked, said = queries.tokens.clone(), replies.tokens.clone()
         asked[torch.arange(len(queries)), queries.lengths - 1] = self.eos
         said[every, replies.lengths - 1] = self.mark
-        return concatenated(Documents(said, replies.lengths), Documents(asked, queries.lengths))
+        return concatenate(Documents(said, replies.lengths), Documents(asked, queries.lengths))
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -253,13 +266,17 @@ class Dialogue(Language):
         return (log_topics.exp() @ self.reply_table).log()
 
     def _posterior(self, queries: Documents) -> Tensor:
-        listed = (self._asked.fits(queries).double() @ self.query_table.T).log() + math.log1p(-self.epsilon)
+        listed = (self._asked.fits(queries).double() @ self.query_table.T).log() + math.log1p(
+            -self.epsilon
+        )
         salad = self._asked.log_salad(queries) + math.log(self.epsilon)
         return (torch.logaddexp(listed, salad[:, None]) + self.prior.log()).log_softmax(-1)
 
     def _draw_queries(self, n: int, generator: torch.Generator) -> tuple[Documents, Tensor]:
         topics = self._topic_sampler.draw(torch.zeros(n, dtype=torch.long), generator)
-        return self._asked.draw(self._query_sampler, topics, generator, (self.mark, self.eos)), topics
+        return self._asked.draw(
+            self._query_sampler, topics, generator, (self.mark, self.eos)
+        ), topics
 
     def _draw_replies(self, topics: Tensor, generator: torch.Generator) -> Documents:
         return self._said.draw(self._reply_sampler, topics, generator, (self.eos,))

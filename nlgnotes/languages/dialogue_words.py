@@ -6,8 +6,14 @@ Every topic has four words of its own, which stand in no other topic's replies.
 __all__ = ["FORMS", "GENERIC", "GROUPS", "TEMPLATES", "VAGUE"]
 
 FORMS = ("do you like {} ?", "tell me about {} ?", "what do you think of {} ?")
+
+
 VAGUE = "that"
+
+
 GENERIC = "i do not know ."
+
+
 TEMPLATES = (
     "the {} is the best part .",
     "my {} was rather good .",
@@ -15,6 +21,7 @@ TEMPLATES = (
     "we talked about the {} for hours .",
     "nobody forgets their first {} .",
 )
+
 
 GROUPS: dict[str, dict[str, str]] = {
     "sport": {

@@ -7,11 +7,11 @@ from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nlgnotes.languages.base import Documents
+from nlgnotes.documents import Documents, replace_rows
 from nlgnotes.languages.tables import RowSampler
 from nlgnotes.validation import check_interval
 
-__all__ = ["Listed", "concatenated", "replaced"]
+__all__ = ["Listed"]
 
 
 class Listed:
@@ -35,7 +35,10 @@ class Listed:
         check_interval("epsilon", epsilon, 0.0, 1.0, closed="neither")
         check_interval("end", end, 0.0, 1.0, closed="neither")
         ended = (strings.tokens == last) & strings.mask
-        if not bool((ended.sum(-1) == 1).all() and ended[torch.arange(len(strings)), strings.lengths - 1].all()):
+        if not bool(
+            (ended.sum(-1) == 1).all()
+            and ended[torch.arange(len(strings)), strings.lengths - 1].all()
+        ):
             raise ValueError(f"strings must hold id {last} at their end and nowhere else")
         if len(strings.tokens.unique(dim=0)) != len(strings):
             raise ValueError(f"strings must be different; got one of {len(strings)} twice")
@@ -62,10 +65,14 @@ class Listed:
             fits &= (texts.tokens[:, t, None] == self._table[:, t]) | (texts.lengths <= t)[:, None]
         return fits
 
-    def log_prob(self, texts: Documents, log_weights: Float64[Tensor, "#batch strings"]) -> Float64[Tensor, " batch"]:
+    def log_prob(
+        self, texts: Documents, log_weights: Float64[Tensor, "#batch strings"]
+    ) -> Float64[Tensor, " batch"]:
         """log P of each text, given the logarithms of the list's weights; of a text without end, of all that start so."""
         listed = torch.where(self.fits(texts), log_weights, -torch.inf).logsumexp(-1)
-        return torch.logaddexp(listed + math.log1p(-self.epsilon), self.log_salad(texts) + math.log(self.epsilon))
+        return torch.logaddexp(
+            listed + math.log1p(-self.epsilon), self.log_salad(texts) + math.log(self.epsilon)
+        )
 
     def next_log_probs(
         self, tokens: Int64[Tensor, "batch time"], log_weights: Float64[Tensor, "#batch strings"]
@@ -82,15 +89,25 @@ class Listed:
             weights = torch.where(fits, log_weights, -torch.inf)
             total = torch.logaddexp(weights.logsumexp(-1), salad[:, t])
             out[:, t] = (salad[:, t] - total).exp()[:, None] * self.steps
-            out[:, t].scatter_add_(-1, table[:, t].clamp(min=0).expand_as(weights), (weights - total[:, None]).exp())
+            out[:, t].scatter_add_(
+                -1, table[:, t].clamp(min=0).expand_as(weights), (weights - total[:, None]).exp()
+            )
         return out.log()
 
     def draw(
-        self, sampler: RowSampler, rows: Int64[Tensor, " batch"], generator: torch.Generator, stops: tuple[int, ...]
+        self,
+        sampler: RowSampler,
+        rows: Int64[Tensor, " batch"],
+        generator: torch.Generator,
+        stops: tuple[int, ...],
     ) -> Documents:
         """One string for each of the rows: by that row of the sampler's table of weights, or a salad, up to one of ``stops``."""
         texts = self.strings.select(sampler.draw(rows, generator))
-        salad = (torch.rand(len(rows), generator=generator, dtype=torch.float64) < self.epsilon).nonzero().flatten()
+        salad = (
+            (torch.rand(len(rows), generator=generator, dtype=torch.float64) < self.epsilon)
+            .nonzero()
+            .flatten()
+        )
         if not len(salad):
             return texts
         steps, running = [], torch.arange(len(salad))
@@ -100,31 +117,4 @@ class Listed:
             steps.append(torch.zeros_like(salad).scatter_(0, running, word))
             lengths[running] += 1
             running = running[~torch.isin(word, torch.tensor(stops))]
-        return replaced(texts, salad, Documents(torch.stack(steps, 1), lengths))
-
-
-def replaced(documents: Documents, rows: Int64[Tensor, " chosen"], others: Documents) -> Documents:
-    """The documents, with others at the rows."""
-    width = max(documents.tokens.shape[1], others.tokens.shape[1])
-    tokens = pad(documents.tokens, (0, width - documents.tokens.shape[1]))
-    tokens[rows] = pad(others.tokens, (0, width - others.tokens.shape[1]))
-    lengths = documents.lengths.clone()
-    lengths[rows] = others.lengths
-    return Documents(tokens[:, : int(lengths.max())], lengths)
-
-
-def concatenated(first: Documents, second: Documents, where: Bool[Tensor, " batch"] | None = None) -> Documents:
-    """Row by row the second document behind the first, or only the first where ``where`` is False.
-
-    Raises:
-        ValueError: different numbers of documents.
-    """
-    if len(first) != len(second):
-        raise ValueError(f"documents must be pairs; got {len(first)} and {len(second)}")
-    more = second.lengths if where is None else second.lengths * where
-    lengths = first.lengths + more
-    place = torch.arange(int(lengths.max()))
-    at = place - first.lengths[:, None]
-    ours = first.tokens.gather(1, place.clamp(max=first.tokens.shape[1] - 1).expand(len(first), -1))
-    theirs = second.tokens.gather(1, at.clamp(0, second.tokens.shape[1] - 1))
-    return Documents(torch.where(at < 0, ours, torch.where(at < more[:, None], theirs, 0)), lengths)
+        return replace_rows(texts, salad, Documents(torch.stack(steps, 1), lengths))

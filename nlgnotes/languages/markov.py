@@ -7,7 +7,8 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nlgnotes.languages.base import Documents, Language, extended, inside
+from nlgnotes.documents import Documents
+from nlgnotes.languages.base import Language, extended, inside
 from nlgnotes.languages.tables import RowSampler, check_rows, sample_walks
 from nlgnotes.validation import check_count, check_interval, check_positive
 
@@ -32,12 +33,16 @@ class Markov(Language):
     def __init__(self, words: Sequence[str], table: Tensor):
         super().__init__(words)
         if not isinstance(table, Tensor) or table.dim() != 2 or table.shape[1] != self.vocab_size:
-            raise ValueError(f"table must have shape [contexts, {self.vocab_size}]; got {getattr(table, 'shape', table)}")
+            raise ValueError(
+                f"table must have shape [contexts, {self.vocab_size}]; got {getattr(table, 'shape', table)}"
+            )
         order = 1
         while self.vocab_size**order < len(table):
             order += 1
         if self.vocab_size**order != len(table):
-            raise ValueError(f"table must have {self.vocab_size} ** k rows with k >= 1; got {len(table)}")
+            raise ValueError(
+                f"table must have {self.vocab_size} ** k rows with k >= 1; got {len(table)}"
+            )
         table = check_rows("table", table, tuple(table.shape))
         if not bool((table > 0).all()):
             raise ValueError(f"table must hold numbers above 0 only; got {float(table.min())}")
@@ -49,7 +54,13 @@ class Markov(Language):
 
     @classmethod
     def even(
-        cls, vocab_size: int, generator: torch.Generator, *, order: int = 1, exponent: float | int = 1.0, end: float = 0.02
+        cls,
+        vocab_size: int,
+        generator: torch.Generator,
+        *,
+        order: int = 1,
+        exponent: float | int = 1.0,
+        end: float = 0.02,
     ) -> "Markov":
         r"""The same entropy after every context: each row is Zipf's law in an order of its own.
 
@@ -88,7 +99,9 @@ class Markov(Language):
         open_rows[chosen, best] = top
         return cls(words, _with_end(open_rows, end))
 
-    def sample(self, n: int, generator: torch.Generator, max_length: int | None = None) -> Documents:
+    def sample(
+        self, n: int, generator: torch.Generator, max_length: int | None = None
+    ) -> Documents:
         """Draw ``n`` documents; see :meth:`Language.sample`."""
 
         def follow(context: Tensor, word: Tensor) -> Tensor:
@@ -96,7 +109,9 @@ class Markov(Language):
 
         return sample_walks(self._sampler, follow, n, generator, max_length)
 
-    def all_next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch time+1 vocab"]:
+    def all_next_log_probs(
+        self, prefix: Int64[Tensor, "batch time"]
+    ) -> Float64[Tensor, "batch time+1 vocab"]:
         """The rows of the table; see :meth:`Language.all_next_log_probs`."""
         tokens = extended(prefix, self.vocab_size)
         result = self._log[self._contexts(tokens)]
@@ -129,7 +144,9 @@ def _zipf_rows(rows: int, width: int, exponent: float | int, generator: torch.Ge
     """Zipf's law, in a random order for each row."""
     check_positive("exponent", exponent)
     law = torch.arange(1, width + 1, dtype=torch.float64) ** -exponent
-    return (law / law.sum())[torch.rand(rows, width, generator=generator, dtype=torch.float64).argsort(-1)]
+    return (law / law.sum())[
+        torch.rand(rows, width, generator=generator, dtype=torch.float64).argsort(-1)
+    ]
 
 
 def _with_end(rows: Tensor, end: float) -> Tensor:

@@ -1,14 +1,15 @@
 """A synthetic newswire: documents with a hidden topic and a recurring name, and their exact likelihood."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from nlgnotes.languages.base import Documents, Language, extended, inside
+from nlgnotes.documents import Documents
+from nlgnotes.languages.base import Language, extended, inside
+from nlgnotes.languages.newswire_sampling import NewswireSample, draw_hidden
 from nlgnotes.languages.newswire_tables import standard_tables, toy_tables
 from nlgnotes.languages.tables import RowSampler, check_rows
 from nlgnotes.validation import check_count, check_interval
@@ -17,18 +18,6 @@ __all__ = ["Newswire", "NewswireSample"]
 
 CHUNK = 32
 """Documents scored side by side: few enough that their states stay in the processor's cache."""
-
-
-@dataclass(frozen=True)
-class NewswireSample:
-    """Documents and what is hidden behind them."""
-
-    documents: Documents
-    topics: Int64[Tensor, " batch"]
-    entities: Int64[Tensor, " batch"]
-    slots: Int64[Tensor, "batch time"]
-    replaced: Bool[Tensor, "batch time"]
-    """Where the token is the uniform one, not the grammar's (it may be the same word by chance)."""
 
 
 class Newswire(Language):
@@ -78,20 +67,37 @@ class Newswire(Language):
         self.epsilon = float(epsilon)
         if not isinstance(emission, Tensor) or emission.dim() != 4:
             given = getattr(emission, "shape", type(emission).__name__)
-            raise ValueError(f"emission must have shape [classes, topics, entities, vocab]; got {given}")
+            raise ValueError(
+                f"emission must have shape [classes, topics, entities, vocab]; got {given}"
+            )
         classes, topics, self.entities = emission.shape[:3]
-        if not isinstance(slot_class, Tensor) or slot_class.dtype != torch.long or slot_class.dim() != 1 or not len(slot_class):
-            raise ValueError(f"slot_class must be an int64 tensor of shape [slots]; got {slot_class}")
+        if (
+            not isinstance(slot_class, Tensor)
+            or slot_class.dtype != torch.long
+            or slot_class.dim() != 1
+            or not len(slot_class)
+        ):
+            raise ValueError(
+                f"slot_class must be an int64 tensor of shape [slots]; got {slot_class}"
+            )
         if int(slot_class.min()) < 0 or int(slot_class.max()) >= classes:
-            raise ValueError(f"slot_class must hold classes in [0, {classes}); got {slot_class.tolist()}")
+            raise ValueError(
+                f"slot_class must hold classes in [0, {classes}); got {slot_class.tolist()}"
+            )
         self.slots = len(slot_class)
         self.topic_prior = check_rows("topic_prior", topic_prior, (topics,))
         self.entity_prior = check_rows("entity_prior", entity_prior, (topics, self.entities))
         self.start = check_rows("start", start, (self.slots,))
         self.transition = check_rows("transition", transition, (self.slots, self.slots))
-        self.emission = check_rows("emission", emission, (classes, topics, self.entities, self.vocab_size))
+        self.emission = check_rows(
+            "emission", emission, (classes, topics, self.entities, self.vocab_size)
+        )
         self.slot_class = slot_class
-        self.topics = tuple(topic_names) if topic_names is not None else tuple(f"topic {i}" for i in range(topics))
+        self.topics = (
+            tuple(topic_names)
+            if topic_names is not None
+            else tuple(f"topic {i}" for i in range(topics))
+        )
         if len(self.topics) != topics:
             raise ValueError(f"topic_names must name {topics} topics; got {len(self.topics)}")
         self._prepare()
@@ -99,12 +105,16 @@ class Newswire(Language):
     def _prepare(self) -> None:
         """The tables that scoring and sampling read; "hidden" is the pair of topic and entity as one number."""
         noisy = (1 - self.epsilon) * self.emission + self.epsilon / self.vocab_size
-        self._likelihood = noisy.flatten(1, 2)[self.slot_class].transpose(1, 2).contiguous()  # slots vocab hidden
-        self._hidden_prior = (self.topic_prior[:, None] * self.entity_prior).reshape(-1)
+        self._likelihood = (
+            noisy.flatten(1, 2)[self.slot_class].transpose(1, 2).contiguous()
+        )  # slots vocab hidden
+        self.hidden_prior = (self.topic_prior[:, None] * self.entity_prior).reshape(-1)
         # Most slots have one predecessor, so a step of the chain is a shift of rows and a few additions: much
         # cheaper than a product with the whole matrix, which was two thirds of the time.
         source, target = self.transition.nonzero().T
-        first = torch.tensor([i for i, t in enumerate(target.tolist()) if t not in target[:i].tolist()])
+        first = torch.tensor(
+            [i for i, t in enumerate(target.tolist()) if t not in target[:i].tolist()]
+        )
         rest = torch.ones(len(target), dtype=torch.bool)
         rest[first] = False
         self._shift = torch.zeros(self.slots, dtype=torch.long)
@@ -113,7 +123,7 @@ class Newswire(Language):
         self._shift_weight[target[first], 0, 0] = self.transition[source[first], target[first]]
         self._extra, self._extra_target = source[rest], target[rest]
         self._extra_weight = self.transition[source[rest], target[rest]][:, None, None]
-        self._samplers = {
+        self.samplers = {
             "transition": RowSampler(self.transition),
             "emission": RowSampler(self.emission.reshape(-1, self.vocab_size)),
             "entity": RowSampler(self.entity_prior),
@@ -132,7 +142,9 @@ class Newswire(Language):
         """How often a document is expected to visit each (slot, hidden), by one linear system for each hidden."""
         goes_on = 1 - self._likelihood[:, self.eos]
         flow = torch.eye(self.slots, dtype=torch.float64) - self.transition.T * goes_on.T[:, None]
-        return torch.linalg.solve(flow, self.start.expand(goes_on.shape[1], -1)).T * self._hidden_prior
+        return (
+            torch.linalg.solve(flow, self.start.expand(goes_on.shape[1], -1)).T * self.hidden_prior
+        )
 
     @property
     def mean_length(self) -> float:
@@ -164,13 +176,23 @@ class Newswire(Language):
     # -- drawing ------------------------------------------------------------------------------
 
     def sample(
-        self, n: int, generator: torch.Generator, max_length: int | None = None, *, topic: int | None = None
+        self,
+        n: int,
+        generator: torch.Generator,
+        max_length: int | None = None,
+        *,
+        topic: int | None = None,
     ) -> Documents:
         """Draw ``n`` documents, cut at ``max_length`` tokens, about one ``topic`` where it is given."""
         return self.sample_hidden(n, generator, max_length, topic=topic).documents
 
     def sample_hidden(
-        self, n: int, generator: torch.Generator, max_length: int | None = None, *, topic: int | None = None
+        self,
+        n: int,
+        generator: torch.Generator,
+        max_length: int | None = None,
+        *,
+        topic: int | None = None,
     ) -> NewswireSample:
         """Draw documents, and return with them what is hidden behind them: topic, entity, slots, replacements.
 
@@ -184,29 +206,7 @@ class Newswire(Language):
             check_count("topic", topic, 0)
             if topic >= len(self.topics):
                 raise ValueError(f"topic must lie in [0, {len(self.topics)}); got {topic}")
-        zero = torch.zeros(n, dtype=torch.long)
-        topics = self._samplers["topic"].draw(zero, generator) if topic is None else zero + topic
-        entities = self._samplers["entity"].draw(topics, generator)
-        slot = self._samplers["start"].draw(zero, generator)
-        hidden = topics * self.entities + entities
-        running = torch.arange(n)
-        steps: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-        while len(running) and (max_length is None or len(steps) < max_length):
-            row = self.slot_class[slot] * len(self._hidden_prior) + hidden[running]
-            word = self._samplers["emission"].draw(row, generator)
-            replaced = torch.rand(len(running), generator=generator, dtype=torch.float64) < self.epsilon
-            uniform = torch.randint(self.vocab_size, (len(running),), generator=generator)
-            word = torch.where(replaced, uniform, word)
-            steps.append((running, word, slot, replaced))
-            goes_on = word != self.eos
-            running = running[goes_on]
-            slot = self._samplers["transition"].draw(slot[goes_on], generator)
-        tokens, slots = torch.zeros(len(steps), n, dtype=torch.long), torch.zeros(len(steps), n, dtype=torch.long)
-        changed, long = torch.zeros(len(steps), n, dtype=torch.bool), torch.zeros(n, dtype=torch.long)
-        for t, (rows, word, at, replaced) in enumerate(steps):
-            tokens[t, rows], slots[t, rows], changed[t, rows], long[rows] = word, at, replaced, t + 1
-        documents = Documents(tokens.T.contiguous(), long)
-        return NewswireSample(documents, topics, entities, slots.T.contiguous(), changed.T.contiguous())
+        return draw_hidden(self, n, generator, max_length, topic)
 
     # -- scoring ------------------------------------------------------------------------------
 
@@ -218,7 +218,9 @@ class Newswire(Language):
             result[t, rows] = total
         return result.log().T.contiguous()
 
-    def all_next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch time+1 vocab"]:
+    def all_next_log_probs(
+        self, prefix: Int64[Tensor, "batch time"]
+    ) -> Float64[Tensor, "batch time+1 vocab"]:
         """The exact distribution after every part of a prefix; see :meth:`Language.all_next_log_probs`."""
         tokens = extended(prefix, self.vocab_size)
         result = torch.full((*tokens.shape, self.vocab_size), -torch.inf, dtype=torch.float64)
@@ -237,7 +239,9 @@ class Newswire(Language):
                 result[rows] = self._words_of(predicted).log_()
         return result
 
-    def topic_posterior(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch time+1 topics"]:
+    def topic_posterior(
+        self, prefix: Int64[Tensor, "batch time"]
+    ) -> Float64[Tensor, "batch time+1 topics"]:
         """P(topic | the first t tokens) for t = 0 … time; what follows an ``<eos>`` does not change it."""
         tokens = extended(prefix, self.vocab_size)
         result = torch.empty(*tokens.shape, len(self.topics), dtype=torch.float64)
@@ -246,10 +250,14 @@ class Newswire(Language):
             result[rows, t] = self._topics_of(predicted)
             ends = rows[long[rows] == t + 1]
             if len(ends) and t + 1 < tokens.shape[1]:
-                result[ends, t + 1 :] = self._topics_of(joint[:, -len(ends) :])[:, None]  # rows are sorted by length
+                result[ends, t + 1 :] = self._topics_of(joint[:, -len(ends) :])[
+                    :, None
+                ]  # rows are sorted by length
         return result
 
-    def _filter(self, tokens: Tensor, long: Tensor) -> Iterator[tuple[Tensor, int, Tensor, Tensor, Tensor]]:
+    def _filter(
+        self, tokens: Tensor, long: Tensor
+    ) -> Iterator[tuple[Tensor, int, Tensor, Tensor, Tensor]]:
         """The forward algorithm, chunk by chunk and step by step, over the rows that still run, longest first.
 
         Yields (rows, t, predicted, joint, total): P(slot, hidden | x_<t), that times P(x_t | slot, hidden), both
@@ -263,7 +271,7 @@ class Newswire(Language):
             for t in range(int(left[0])):
                 n = running[t]
                 if t == 0:
-                    predicted = (self.start[:, None] * self._hidden_prior)[:, None].expand(-1, n, -1)
+                    predicted = (self.start[:, None] * self.hidden_prior)[:, None].expand(-1, n, -1)
                 else:
                     if n < running[t - 1]:
                         joint, total = joint[:, :n].contiguous(), total[:n]

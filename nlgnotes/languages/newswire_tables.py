@@ -27,7 +27,9 @@ def toy_tables() -> dict:
         "entity_prior": torch.tensor([[0.7, 0.3], [0.5, 0.5]], dtype=torch.float64),
         "start": torch.tensor([0.8, 0.2, 0.0, 0.0], dtype=torch.float64),
         # name, verb, stop, end: a verb may be followed by another, a stop by another sentence.
-        "transition": torch.tensor([[0, 1, 0, 0], [0, 0.25, 0.75, 0], [0.4, 0, 0, 0.6], [1, 0, 0, 0]], dtype=torch.float64),
+        "transition": torch.tensor(
+            [[0, 1, 0, 0], [0, 0.25, 0.75, 0], [0.4, 0, 0, 0.6], [1, 0, 0, 0]], dtype=torch.float64
+        ),
         "slot_class": torch.arange(4),
         "emission": torch.stack([name, verb, stop, end]).double(),
         "topic_names": ["up", "down"],
@@ -37,7 +39,13 @@ def toy_tables() -> dict:
 def standard_tables() -> dict:
     """The tables of the newswire of the book, from the words and slots of ``newswire_words``."""
     topics = list(data.TOPICS)
-    fixed = list(dict.fromkeys(w for w in data.SLOTS.values() if w not in ("entity", "mention", *data.SHARED, *data.CLOSED)))
+    fixed = list(
+        dict.fromkeys(
+            w
+            for w in data.SLOTS.values()
+            if w not in ("entity", "mention", *data.SHARED, *data.CLOSED)
+        )
+    )
     words = ["<eos>", ".", ","] + [w for w in fixed if w not in ("<eos>", ".", ",")] + ["it"]
     for group in (data.CLOSED, data.SHARED, *data.TOPICS.values(), data.ENTITIES):
         words += [w for line in group.values() for w in line.split()]
@@ -45,7 +53,9 @@ def standard_tables() -> dict:
     ids = {w: i for i, w in enumerate(words)}
     entities = [data.ENTITIES[z].split() for z in topics]
     classes = list(dict.fromkeys(data.SLOTS.values()))
-    emission = torch.zeros(len(classes), len(topics), len(entities[0]), len(words), dtype=torch.float64)
+    emission = torch.zeros(
+        len(classes), len(topics), len(entities[0]), len(words), dtype=torch.float64
+    )
 
     def add(table: Tensor, line: str | list[str], share: float, power: float = 1.0) -> None:
         """Give ``share`` to the words of a line, Zipfian: the r-th has a weight of r ** -power."""
@@ -55,7 +65,9 @@ def standard_tables() -> dict:
             table[..., ids[word]] += share * p
 
     for c, name in enumerate(classes):
-        if name in data.SHARED:  # an open class: words of the topic, of all topics, and a few of the others'
+        if (
+            name in data.SHARED
+        ):  # an open class: words of the topic, of all topics, and a few of the others'
             for z, topic in enumerate(topics):
                 add(emission[c, z], data.TOPICS[topic][name], 0.52, 0.7)
                 add(emission[c, z], data.SHARED[name], 0.32, 0.7)

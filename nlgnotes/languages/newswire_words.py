@@ -63,6 +63,7 @@ TOPICS = {
     },
 }
 
+
 # Names that the documents of a topic are about: one per document, named again and again.
 ENTITIES = {
     "air force": "kestra vorlun ardane skyrra talvex brenmar",
@@ -75,6 +76,7 @@ ENTITIES = {
     "harvest": "graniva ormeld fenwick agrona sildre marlow",
 }
 
+
 # Words of the open classes that every topic uses.
 SHARED = {
     "actor": "spokesman director expert rival team",
@@ -83,6 +85,7 @@ SHARED = {
     "adjective": "new northern late early strong quiet",
     "place": "city capital border region island harbour village",
 }
+
 
 # The closed classes: the same words with the same frequencies in every topic.
 CLOSED = {
@@ -101,29 +104,83 @@ CLOSED = {
     "outcome": "decision statement review ceremony meeting",
 }
 
+
 # Where a document starts, with probabilities.
 START = {"l.determiner": 0.5, "l.entity": 0.5}
+
 
 # Every slot and what it holds: a class (open, closed, "entity", "mention"), or else one fixed word.
 # The part before the dot is the kind of sentence: lead, event, reaction, closing.
 SLOTS = {
-    "l.determiner": "determiner", "l.adjective": "adjective", "l.actor": "actor", "l.entity": "entity", "l.verb": "verb",
-    "l.quantity": "quantity", "l.adjective2": "adjective", "l.object": "object", "l.preposition": "preposition",
-    "l.determiner2": "determiner", "l.place": "place", "l.time": "time", "l.day": "day", "l.stop": ".",
-    "e.time": "time", "e.day": "day", "e.conjunction": "conjunction", "e.quantity0": "quantity", "e.object0": "object",
-    "e.comma": ",", "e.mention": "mention", "e.verb": "verb", "e.quantity": "quantity", "e.adjective": "adjective",
-    "e.object": "object", "e.and": "and", "e.copula": "single copula", "e.quantity1": "quantity", "e.object1": "object",
-    "e.copula1": "plural copula", "e.state": "adjective", "e.preposition": "preposition", "e.determiner": "determiner", "e.place": "place",
+    "l.determiner": "determiner",
+    "l.adjective": "adjective",
+    "l.actor": "actor",
+    "l.entity": "entity",
+    "l.verb": "verb",
+    "l.quantity": "quantity",
+    "l.adjective2": "adjective",
+    "l.object": "object",
+    "l.preposition": "preposition",
+    "l.determiner2": "determiner",
+    "l.place": "place",
+    "l.time": "time",
+    "l.day": "day",
+    "l.stop": ".",
+    "e.time": "time",
+    "e.day": "day",
+    "e.conjunction": "conjunction",
+    "e.quantity0": "quantity",
+    "e.object0": "object",
+    "e.comma": ",",
+    "e.mention": "mention",
+    "e.verb": "verb",
+    "e.quantity": "quantity",
+    "e.adjective": "adjective",
+    "e.object": "object",
+    "e.and": "and",
+    "e.copula": "single copula",
+    "e.quantity1": "quantity",
+    "e.object1": "object",
+    "e.copula1": "plural copula",
+    "e.state": "adjective",
+    "e.preposition": "preposition",
+    "e.determiner": "determiner",
+    "e.place": "place",
     "e.stop": ".",
-    "r.determiner": "determiner", "r.adjective": "adjective", "r.actor": "actor", "r.of": "of", "r.entity": "entity",
-    "r.saying": "saying", "r.that": "that", "r.mention": "mention", "r.had": "had", "r.verb": "verb",
-    "r.quantity": "quantity", "r.object": "object", "r.quantity1": "quantity", "r.object1": "object",
-    "r.copula": "plural copula", "r.state": "adjective", "r.stop": ".",
-    "c.entity": "entity", "c.modal": "modal", "c.infinitive": "infinitive", "c.a": "a", "c.outcome": "outcome",
-    "c.is": "is", "c.prospect": "prospect", "c.time": "time", "c.day": "day", "c.stop": ".", "c.eos": "<eos>",
-}  # fmt: skip
+    "r.determiner": "determiner",
+    "r.adjective": "adjective",
+    "r.actor": "actor",
+    "r.of": "of",
+    "r.entity": "entity",
+    "r.saying": "saying",
+    "r.that": "that",
+    "r.mention": "mention",
+    "r.had": "had",
+    "r.verb": "verb",
+    "r.quantity": "quantity",
+    "r.object": "object",
+    "r.quantity1": "quantity",
+    "r.object1": "object",
+    "r.copula": "plural copula",
+    "r.state": "adjective",
+    "r.stop": ".",
+    "c.entity": "entity",
+    "c.modal": "modal",
+    "c.infinitive": "infinitive",
+    "c.a": "a",
+    "c.outcome": "outcome",
+    "c.is": "is",
+    "c.prospect": "prospect",
+    "c.time": "time",
+    "c.day": "day",
+    "c.stop": ".",
+    "c.eos": "<eos>",
+}
+
 
 _EVENT = {"e.mention": 0.4, "e.time": 0.15, "e.conjunction": 0.2, "e.quantity1": 0.25}
+
+
 _CLOSING = {"c.entity": 0.65, "c.a": 0.35}
 
 

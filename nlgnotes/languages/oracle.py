@@ -8,12 +8,14 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 from torch.nn.functional import log_softmax, pad
 
-from nlgnotes.languages.base import Documents, Language, extended, inside
+from nlgnotes.documents import Documents
+from nlgnotes.languages.base import Language, extended, inside
 from nlgnotes.validation import check_count, check_interval
 
 __all__ = ["LSTMOracle"]
 
 State = tuple[Tensor, Tensor]
+
 
 CHUNK = 512
 """Documents stepped side by side: few enough that their states stay in the processor's cache."""
@@ -51,7 +53,9 @@ class LSTMOracle(Language):
     Taught in: book/language-gans.ipynb.
     """
 
-    def __init__(self, vocab_size: int, generator: torch.Generator, *, hidden: int = 32, end: float = 0.001):
+    def __init__(
+        self, vocab_size: int, generator: torch.Generator, *, hidden: int = 32, end: float = 0.001
+    ):
         check_count("vocab_size", vocab_size, 2)
         check_count("hidden", hidden)
         check_interval("end", end, 0.0, 1.0, closed="neither")
@@ -68,11 +72,15 @@ class LSTMOracle(Language):
         self.bias = normal(4 * hidden)
         self.output_weight = normal(hidden, vocab_size - 1)
         self.output_bias = normal(vocab_size - 1)
-        self._read = self.embedding @ self.input_weight + self.bias  # what each word brings to the gates
+        self._read = (
+            self.embedding @ self.input_weight + self.bias
+        )  # what each word brings to the gates
 
     # -- drawing ------------------------------------------------------------------------------
 
-    def sample(self, n: int, generator: torch.Generator, max_length: int | None = None) -> Documents:
+    def sample(
+        self, n: int, generator: torch.Generator, max_length: int | None = None
+    ) -> Documents:
         """Draw ``n`` documents, cut at ``max_length`` tokens; see :meth:`Language.sample`."""
         check_count("n", n)
         if max_length is not None:
@@ -92,13 +100,17 @@ class LSTMOracle(Language):
                 state = self._step(word[:many], (state[0][:many], state[1][:many]))
                 mass = self._scores(state[0]).softmax(-1).cumsum_(-1)
                 u = torch.rand(many, 1, generator=generator, dtype=torch.float64) * mass[:, -1:]
-                word = 1 + torch.searchsorted(mass, u, right=True)[:, 0].clamp_(max=self.vocab_size - 2)
+                word = 1 + torch.searchsorted(mass, u, right=True)[:, 0].clamp_(
+                    max=self.vocab_size - 2
+                )
                 tokens[t, chunk[:many]] = word
         return Documents(tokens.T.contiguous(), long)
 
     # -- scoring ------------------------------------------------------------------------------
 
-    def all_next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch time+1 vocab"]:
+    def all_next_log_probs(
+        self, prefix: Int64[Tensor, "batch time"]
+    ) -> Float64[Tensor, "batch time+1 vocab"]:
         """The exact distribution after every part of a prefix; see :meth:`Language.all_next_log_probs`."""
         tokens = extended(prefix, self.vocab_size)
         result = torch.empty(*tokens.shape, self.vocab_size, dtype=torch.float64)
@@ -121,7 +133,11 @@ class LSTMOracle(Language):
             tokens = documents.tokens[rows]
             for t, hidden in enumerate(self._hidden(tokens[:, :-1])):
                 scores, word = self._scores(hidden), tokens[:, t : t + 1]
-                given = scores.gather(-1, (word - 1).clamp(min=0))[:, 0] - scores.logsumexp(-1) + math.log1p(-self.end)
+                given = (
+                    scores.gather(-1, (word - 1).clamp(min=0))[:, 0]
+                    - scores.logsumexp(-1)
+                    + math.log1p(-self.end)
+                )
                 result[rows, t] = torch.where(word[:, 0] == self.eos, math.log(self.end), given)
         return torch.where(documents.mask, result, 0.0)
 
@@ -138,7 +154,9 @@ class LSTMOracle(Language):
         cell = f * state[1] + i * gates[:, 3 * self.hidden :].tanh()
         return o * cell.tanh(), cell
 
-    def _hidden(self, prefix: Int64[Tensor, "batch time"]) -> Iterator[Float64[Tensor, "batch hidden"]]:
+    def _hidden(
+        self, prefix: Int64[Tensor, "batch time"]
+    ) -> Iterator[Float64[Tensor, "batch hidden"]]:
         """h after ``<eos>`` and each word of the prefix in turn: time + 1 tensors [batch, hidden]."""
         state = self._start(len(prefix))
         for word in pad(prefix, (1, 0), value=self.eos).T:

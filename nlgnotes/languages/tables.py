@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from nlgnotes.languages.base import Documents, Language
+from nlgnotes.documents import Documents
+from nlgnotes.languages.base import Language
 from nlgnotes.validation import check_count
 
 __all__ = ["RowSampler", "check_rows", "sample_walks"]

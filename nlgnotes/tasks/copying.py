@@ -2,13 +2,13 @@
 
 import torch
 
-from nlgnotes.tasks.layout import Examples, joined
+from nlgnotes.batches import Batch, decoder_batch
 from nlgnotes.validation import check_count
 
 __all__ = ["copies"]
 
 
-def copies(n: int, shortest: int, longest: int, symbols: int, generator: torch.Generator) -> Examples:
+def copies(n: int, shortest: int, longest: int, symbols: int, generator: torch.Generator) -> Batch:
     """Random strings, each with itself as target: rows ``x 0 x 0`` for a decoder, a signal only where the copy is written.
 
     Trained on lengths up to *L*, a model is asked for *L* to 4 *L*: its context must hold ``2 * longest + 1`` tokens.
@@ -33,4 +33,4 @@ def copies(n: int, shortest: int, longest: int, symbols: int, generator: torch.G
     lengths = torch.randint(shortest, longest + 1, (n,), generator=generator).tolist()
     strings = torch.randint(1, symbols + 1, (n, longest), generator=generator).tolist()
     rows = [string[:length] for string, length in zip(strings, lengths)]
-    return joined(rows, rows, signal="target")
+    return decoder_batch(rows, rows, signal="target")

@@ -14,25 +14,37 @@ from torch import Tensor
 
 from nlgnotes.validation import check_count
 
-__all__ = ["GROUPS", "KINDS", "LOCALES", "DateTask", "Dates", "by_group", "date_split"]
+__all__ = ["DateTask", "Dates", "GROUPS", "KINDS", "LOCALES", "by_group", "date_split"]
 
-GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "Germanic": ("en", "de", "nl", "sv", "da", "nb", "is", "af"),
-    "Romance": ("fr", "es", "it", "pt", "ro", "ca", "gl"),
-    "Slavic, Latin script": ("pl", "cs", "sk", "sl", "hr"),
-    "Baltic and Uralic": ("lt", "lv", "et", "fi", "hu"),
-    "other Latin script": ("tr", "az", "vi", "id", "sw", "eu", "cy", "ga", "mt", "sq"),
-    "Cyrillic script": ("ru", "uk", "be", "bg", "mk", "sr", "kk", "ky", "mn"),
-    "Greek, Armenian, Georgian": ("el", "hy", "ka"),
-    "right to left": ("ar", "he", "fa", "ur"),
-    "Indic": ("hi", "bn", "mr", "ta", "te", "kn"),
-    "Southeast Asian": ("th", "lo", "km", "my"),
-    "East Asian": ("zh", "ja", "ko"),
-})  # fmt: skip
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Germanic": ("en", "de", "nl", "sv", "da", "nb", "is", "af"),
+        "Romance": ("fr", "es", "it", "pt", "ro", "ca", "gl"),
+        "Slavic, Latin script": ("pl", "cs", "sk", "sl", "hr"),
+        "Baltic and Uralic": ("lt", "lv", "et", "fi", "hu"),
+        "other Latin script": ("tr", "az", "vi", "id", "sw", "eu", "cy", "ga", "mt", "sq"),
+        "Cyrillic script": ("ru", "uk", "be", "bg", "mk", "sr", "kk", "ky", "mn"),
+        "Greek, Armenian, Georgian": ("el", "hy", "ka"),
+        "right to left": ("ar", "he", "fa", "ur"),
+        "Indic": ("hi", "bn", "mr", "ta", "te", "kn"),
+        "Southeast Asian": ("th", "lo", "km", "my"),
+        "East Asian": ("zh", "ja", "ko"),
+    }
+)
+
+
 LOCALES = tuple(locale for group in GROUPS.values() for locale in group)
+
+
 STYLES = ("long", "full")  # both name the month and determine the day; full also names the weekday
+
+
 KINDS = ("read long", "read full", "write long")
+
+
 EVERY_KIND = (*KINDS, "write full")  # to write the weekday one must know the calendar
+
+
 TEST_SHARE = 0.1
 
 
@@ -103,17 +115,30 @@ class Dates:
     '<read><de><full>Dienstag, 5. März 2024'
     """
 
-    def __init__(self, locales: Sequence[str] = LOCALES, first: int = 1900, last: int = 2099) -> None:
+    def __init__(
+        self, locales: Sequence[str] = LOCALES, first: int = 1900, last: int = 2099
+    ) -> None:
         locales = tuple(locales)
         if not locales or not set(locales) <= set(LOCALES) or len(set(locales)) != len(locales):
-            raise ValueError(f"locales must be different ones of {', '.join(LOCALES)}; got {locales}")
+            raise ValueError(
+                f"locales must be different ones of {', '.join(LOCALES)}; got {locales}"
+            )
         check_count("first", first, 1000)
         check_count("last", last, first)
         if last > 9999:
             raise ValueError(f"last must be at most 9999; got {last}")
         self.locales, self.first, self.last = locales, first, last
-        tags = ("<read>", "<write>", *(f"<{style}>" for style in STYLES), *(f"<{locale}>" for locale in locales))
-        self.words: tuple[str, ...] = ("<eos>", *tags, *sorted(set("0123456789-").union(*map(_characters, locales))))
+        tags = (
+            "<read>",
+            "<write>",
+            *(f"<{style}>" for style in STYLES),
+            *(f"<{locale}>" for locale in locales),
+        )
+        self.words: tuple[str, ...] = (
+            "<eos>",
+            *tags,
+            *sorted(set("0123456789-").union(*map(_characters, locales))),
+        )
         self._ids = {word: i for i, word in enumerate(self.words)}
 
     @property
@@ -131,11 +156,19 @@ class Dates:
             raise ValueError(f"split must be 'train' or 'test'; got {split!r}")
         days = _days(self.first, self.last)[split]
         if not days:
-            raise ValueError(f"split must hold a day between {self.first} and {self.last}; got none in {split!r}")
+            raise ValueError(
+                f"split must hold a day between {self.first} and {self.last}; got none in {split!r}"
+            )
         return days
 
     def draw(
-        self, n: int, generator: torch.Generator, *, split: str = "train", kinds: Sequence[str] = KINDS, locales: Sequence[str] | None = None
+        self,
+        n: int,
+        generator: torch.Generator,
+        *,
+        split: str = "train",
+        kinds: Sequence[str] = KINDS,
+        locales: Sequence[str] | None = None,
     ) -> list[DateTask]:
         """Random tasks: day, locale and kind, each uniform and independent.
 
@@ -150,11 +183,21 @@ class Dates:
             ValueError: ``n`` below 1, or an unknown split, kind or locale.
         """
         check_count("n", n)
-        kinds, locales, days = tuple(kinds), self.locales if locales is None else tuple(locales), self.days(split)
-        for name, given, known in (("kinds", kinds, EVERY_KIND), ("locales", locales, self.locales)):
+        kinds, locales, days = (
+            tuple(kinds),
+            self.locales if locales is None else tuple(locales),
+            self.days(split),
+        )
+        for name, given, known in (
+            ("kinds", kinds, EVERY_KIND),
+            ("locales", locales, self.locales),
+        ):
             if not given or not set(given) <= set(known):
                 raise ValueError(f"{name} must be some of {', '.join(known)}; got {given}")
-        columns = [torch.randint(len(choices), (n,), generator=generator).tolist() for choices in (days, locales, kinds)]
+        columns = [
+            torch.randint(len(choices), (n,), generator=generator).tolist()
+            for choices in (days, locales, kinds)
+        ]
         return [DateTask(days[d], locales[place], kinds[k]) for d, place, k in zip(*columns)]
 
     def encode(self, task: DateTask) -> tuple[list[int], list[int]]:
@@ -176,12 +219,15 @@ class Dates:
         return "".join(self.words[i] for i in ids[: ids.index(0) if 0 in ids else None])
 
     def encode_all(self, tasks: Sequence[DateTask]) -> tuple[list[list[int]], list[list[int]]]:
-        """Sources and targets of several tasks, for ``paired`` or ``joined``."""
+        """Sources and targets of several tasks, for ``batches.encoder_decoder_batch`` or
+        ``batches.decoder_batch``."""
         pairs = [self.encode(task) for task in tasks]
         return [source for source, _ in pairs], [target for _, target in pairs]
 
 
-def by_group(tasks: Sequence[DateTask], matches: Bool[Tensor, " tasks"]) -> dict[str, tuple[int, int]]:
+def by_group(
+    tasks: Sequence[DateTask], matches: Bool[Tensor, " tasks"]
+) -> dict[str, tuple[int, int]]:
     """How many tasks of each group of locales were right, and of how many: ``estimate.binomial_interval`` takes it from here.
 
     Groups without a task are left out.
@@ -197,7 +243,9 @@ def by_group(tasks: Sequence[DateTask], matches: Bool[Tensor, " tasks"]) -> dict
         raise ValueError(f"matches must be one per task, {len(tasks)}; got {len(matches)}")
     found: dict[str, tuple[int, int]] = {}
     for name, locales in GROUPS.items():
-        right = [bool(match) for task, match in zip(tasks, matches.tolist()) if task.locale in locales]
+        right = [
+            bool(match) for task, match in zip(tasks, matches.tolist()) if task.locale in locales
+        ]
         if right:
             found[name] = (sum(right), len(right))
     return found
@@ -207,7 +255,9 @@ def by_group(tasks: Sequence[DateTask], matches: Bool[Tensor, " tasks"]) -> dict
 def _characters(locale: str) -> frozenset[str]:
     # The first seven days of each month show every month, every weekday and every fixed word.
     days = [date(2024, month, day) for month in range(1, 13) for day in range(1, 8)]
-    return frozenset("".join(format_date(day, style, locale=locale) for day in days for style in STYLES))
+    return frozenset(
+        "".join(format_date(day, style, locale=locale) for day in days for style in STYLES)
+    )
 
 
 @functools.lru_cache

@@ -1,0 +1,1 @@
+"""Decoding: writing from a model by sampling or by beam search."""

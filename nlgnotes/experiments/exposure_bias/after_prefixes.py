@@ -1,0 +1,131 @@
+"""What a model does after prefixes of each kind: divergences and scores, one row a prefix."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nlgnotes.documents import Documents
+from nlgnotes.equations.sampling import Sampler, TopK
+from nlgnotes.experiments.exposure_bias.conditional import divergences_after
+from nlgnotes.experiments.exposure_bias.marginal import continuation, continuation_scores
+from nlgnotes.experiments.exposure_bias.prefixes import (
+    continue_prefixes,
+    model_documents,
+    survivors,
+)
+from nlgnotes.languages.base import Language
+
+__all__ = [
+    "DECODERS",
+    "Table",
+    "after_gaps",
+    "along_texts",
+    "at_length",
+    "whole_documents",
+    "written_after",
+]
+
+
+Table = dict[str, dict[str, Tensor]]
+"""kind of prefix -> divergence or score -> [prefixes, columns]."""
+
+
+DECODERS: dict[str, Any] = {
+    "ancestral": Sampler(),
+    "top-k": Sampler((TopK(10),)),
+    "greedy": Sampler((TopK(1),)),
+}
+
+
+def whole_documents(prefix: Tensor) -> Documents:
+    """Prefixes as documents that are cut where they end."""
+    return Documents(prefix, torch.full((len(prefix),), prefix.shape[1]))
+
+
+def at_length(model: Any, language: Language, prefixes: Mapping[str, Tensor]) -> Table:
+    """The divergences right after each prefix: one column."""
+    return {
+        kind: divergences_after(model, language, whole_documents(p), [p.shape[1]])
+        for kind, p in prefixes.items()
+    }
+
+
+def after_gaps(
+    model: Any,
+    language: Language,
+    prefixes: Mapping[str, Tensor],
+    gaps: Sequence[int],
+    chance: torch.Generator,
+    *,
+    sampler: Any = None,
+) -> Table:
+    """The divergences after each prefix and g more tokens of the model, for each g in ``gaps``; NaN where it ended before."""
+    texts = {
+        kind: continue_prefixes(model, p, max(gaps), chance, sampler=sampler)
+        for kind, p in prefixes.items()
+    }
+    return {
+        k: divergences_after(model, language, texts[k], [p.shape[1] + g for g in gaps])
+        for k, p in prefixes.items()
+    }
+
+
+def written_after(
+    model: Any,
+    language: Language,
+    prefixes: Mapping[str, Tensor],
+    new: int,
+    chance: torch.Generator,
+    *,
+    gap: int = 0,
+    references: int = 2000,
+) -> Table:
+    """The scores of up to ``new`` tokens that the model writes after each prefix, from the (gap + 1)-th on.
+
+    Texts that end before that are left out. A shuffled prefix is judged by what it was before, a random one by the
+    data prefix of its row, which it has nothing to do with: the control.
+    """
+    length = prefixes["data"].shape[1]
+    place, result = length + gap, {}
+    held_out = language.sample(4 * references, chance, max_length=place + new)
+    held_out = held_out.select((held_out.lengths > place).nonzero()[:references, 0])
+    for kind, prefix in prefixes.items():
+        text = continue_prefixes(model, prefix, gap + new, chance)
+        kept = text.lengths > place
+        original = prefix if kind == "model" else prefixes["data"]
+        scores = continuation_scores(
+            language, text.select(kept), place, original[kept], continuation(held_out, place)
+        )
+        result[kind] = {}
+        for name, table in scores.items():
+            result[kind][name] = torch.full(
+                (len(prefix), table.shape[1]), torch.nan, dtype=torch.float64
+            )
+            result[kind][name][kept] = table
+    return result
+
+
+def along_texts(
+    model: Any,
+    language: Language,
+    n: int,
+    steps: int,
+    chance: torch.Generator,
+    *,
+    start: int = 5,
+    decoders: Sequence[str] = tuple(DECODERS),
+) -> Table:
+    """The divergences at every step of ``n`` texts of the language ("data") and of the model with each decoder.
+
+    All begin with ``start`` true words; column i is after start + i tokens, and NaN where the text has ended.
+    """
+    at = range(start, start + steps)
+    texts = {"data": language.sample(n, chance, max_length=at[-1])}
+    for name in decoders:
+        context = survivors(lambda m: language.sample(m, chance, max_length=start), n, start)
+        texts[name] = model_documents(
+            model, n, at[-1], chance, sampler=DECODERS[name], context=context
+        )
+    return {name: divergences_after(model, language, text, at) for name, text in texts.items()}

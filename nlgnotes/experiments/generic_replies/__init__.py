@@ -1,0 +1,1 @@
+"""Experiments on generic replies, of the lecture degeneration."""

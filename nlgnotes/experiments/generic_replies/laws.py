@@ -1,0 +1,96 @@
+"""The laws P(T|S), P(S|T) and P(T) of the dialogue language, and small decoders trained on one of them.
+
+Taught in: book/degeneration.ipynb.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from nlgnotes.batches import Batch, document_batch
+from nlgnotes.documents import Documents
+from nlgnotes.languages.dialogue import Dialogue
+from nlgnotes.networks.transformer import Decoder, DecoderConfig
+from nlgnotes.training.loop import fit
+
+__all__ = ["law_batch", "train_on_law"]
+
+
+def law_batch(
+    language: Dialogue, law: str, queries: Documents, replies: Documents, context: int
+) -> tuple[Batch, Float64[Tensor, " rows"]]:
+    """Rows of which only what the law gives a probability to counts, and the exact log-probability of that part.
+
+    Args:
+        language: the law's source.
+        law: ``"P(T|S)"``, ``"P(S|T)"`` or ``"P(T)"``; S is the query and T the reply.
+        queries, replies: pairs.
+        context: longer rows are left out: salads of a hundred words, less than one in a million.
+
+    Raises:
+        ValueError: another law, or strings that the language refuses.
+    """
+    fits = (queries.lengths + replies.lengths <= context).nonzero().flatten()
+    queries, replies = queries.select(fits), replies.select(fits)
+    if law == "P(T|S)":
+        batch, given = document_batch(language.joined(queries, replies)), queries.lengths
+        log_prob = language.log_reply_given_query(queries, replies)
+    elif law == "P(S|T)":
+        batch, given = document_batch(language.swapped(queries, replies)), replies.lengths
+        log_prob = language.log_query_given_reply(queries, replies)
+    elif law == "P(T)":
+        batch, given, log_prob = (
+            document_batch(replies),
+            torch.zeros_like(replies.lengths),
+            language.log_reply(replies),
+        )
+    else:
+        raise ValueError(f"law must be 'P(T|S)', 'P(S|T)' or 'P(T)'; got {law!r}")
+    return batch._replace(
+        mask=batch.mask & (torch.arange(batch.mask.shape[1]) >= given[:, None])
+    ), log_prob
+
+
+def train_on_law(
+    language: Dialogue,
+    law: str,
+    settings: Mapping[str, Any],
+    chance: torch.Generator,
+    *,
+    shuffled: bool = False,
+    callback: Callable[[int, float, Decoder], object] | None = None,
+    progress: bool = False,
+) -> Decoder:
+    """A small decoder trained by maximum likelihood on one law of the language.
+
+    Args:
+        language, law: what it learns, see :func:`law_batch`.
+        settings: ``width``, ``layers``, ``heads``, ``hidden``, ``context``, ``batch``, ``steps``, ``learning_rate``.
+        chance: of its weights and batches.
+        shuffled: the replies of each batch are dealt anew to its queries: nothing about T can be learned from S. A control.
+        callback: called after each step with the number of steps done, the loss and the model.
+        progress: show a bar.
+    """
+    sizes = {k: settings[k] for k in ("context", "width", "layers", "heads", "hidden")}
+    model = Decoder(DecoderConfig(language.vocab_size, **sizes), chance)
+
+    def draw(chance: torch.Generator) -> Batch:
+        queries, replies = language.sample_pairs(settings["batch"], chance)
+        if shuffled:
+            replies = replies.select(torch.randperm(len(replies), generator=chance))
+        return law_batch(language, law, queries, replies, settings["context"])[0]
+
+    look = None if callback is None else lambda step, loss: callback(step, loss, model)
+    fit(
+        model,
+        draw,
+        steps=settings["steps"],
+        learning_rate=settings["learning_rate"],
+        generator=chance,
+        progress=progress,
+        callback=look,
+    )
+    return model

@@ -1,0 +1,76 @@
+"""Comparison of generators: at equal diversity over temperatures, and by a discriminator."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from nlgnotes.documents import Documents
+from nlgnotes.experiments.language_gans.quality_diversity import Point, at_equal_diversity, branch
+from nlgnotes.intervals import mean_interval
+from nlgnotes.validation import check_count
+
+__all__ = ["difference_at_equal_diversity", "discriminator_accuracy"]
+
+
+def discriminator_accuracy(
+    scores_of: Callable[[Documents], Float[Tensor, " n"]], real: Documents, fake: Documents
+) -> float:
+    """How often a judge is right about whole texts, half of them real: its score is above 0 for real ones.
+
+    Args:
+        scores_of: a judge: from texts to one score each.
+        real, fake: each counts for one half.
+
+    Raises:
+        ValueError: a judge whose scores are not one for each text.
+    """
+    scores = scores_of(real), scores_of(fake)
+    if [len(s) for s in scores] != [len(real), len(fake)]:
+        wanted, got = f"{len(real)} and {len(fake)}", f"{len(scores[0])} and {len(scores[1])}"
+        raise ValueError(f"scores_of must give one score for each of {wanted} texts; got {got}")
+    return float(((scores[0] > 0).double().mean() + (scores[1] <= 0).double().mean()) / 2)
+
+
+def difference_at_equal_diversity(
+    ours: Sequence[Sequence[Point]], theirs: Sequence[Sequence[Point]], levels: int = 9
+) -> dict[str, list[Any]]:
+    """NLL_oracle of ours minus that of theirs at equal NLL_test, over runs: positive where ours writes worse.
+
+    The levels run evenly over what every sweep of both reaches.
+
+    Args:
+        ours, theirs: a sweep for each run, in the same order.
+        levels: how many.
+
+    Returns:
+        ``levels``; ``differences`` (a list per run); and, from two runs on, ``interval`` over runs at each level. All are empty
+        where the sweeps do not meet.
+
+    Raises:
+        ValueError: no run, another number of runs on the other side, fewer than one level, or as ``quality_diversity.branch``.
+    """
+    check_count("levels", levels)
+    if not len(ours) or len(ours) != len(theirs):
+        raise ValueError(
+            f"ours and theirs must hold as many runs each, at least one; got {len(ours)} and {len(theirs)}"
+        )
+    reached = [branch(points)[0] for points in (*ours, *theirs)]
+    lows, highs = [tests[0] for tests in reached], [tests[-1] for tests in reached]
+    if max(lows) >= min(highs):
+        return {"levels": [], "differences": [], "interval": []}
+    # A hair inside: the ends are sums of rounded numbers.
+    at = np.linspace(max(lows) + 1e-9, min(highs) - 1e-9, levels)
+    rows = [
+        at_equal_diversity(a, at) - at_equal_diversity(b, at)
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    spread = [asdict(mean_interval(column)) for column in np.stack(rows).T] if len(rows) > 1 else []
+    return {
+        "levels": at.tolist(),
+        "differences": [row.tolist() for row in rows],
+        "interval": spread,
+    }

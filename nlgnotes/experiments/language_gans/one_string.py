@@ -1,0 +1,50 @@
+"""A generator that nearly always writes one string: what the likeliest text scores on both axes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from nlgnotes.documents import Documents
+from nlgnotes.experiments.language_gans.quality_diversity import likeliest_text
+from nlgnotes.intervals import Interval, ratio_of_totals
+from nlgnotes.languages.base import Language
+from nlgnotes.randomness import generator
+
+__all__ = ["nats_per_token", "score_one_string"]
+
+
+def nats_per_token(language: Language, texts: Documents) -> Interval:
+    """NLL_oracle of texts: nats per token under the language, with an interval over texts."""
+    return ratio_of_totals(-language.log_prob(texts), texts.lengths.double())
+
+
+def score_one_string(oracle: Language, s: Mapping[str, Any], share: float = 0.99) -> dict[str, Any]:
+    """A generator that nearly always writes the likeliest text it found, and else words at random.
+
+    Args:
+        oracle: the language.
+        s: ``length`` of the texts, ``samples`` of the noise, ``beam`` of the search.
+        share: how often it writes the one text.
+
+    Returns:
+        The text, its nats per token and those of the greedy text, and both axes of the mixture.
+    """
+    text, log_prob = likeliest_text(oracle, s["length"], s["beam"])
+    noise = torch.randint(
+        1,
+        oracle.vocab_size,
+        (s["samples"], s["length"]),
+        generator=generator(0, "language-gans", "noise"),
+    )
+    nats = nats_per_token(oracle, Documents(noise, torch.full((len(noise),), s["length"])))
+    quality = share * -log_prob / s["length"] + (1 - share) * nats.value
+    # A text of the language is that string with a probability of nearly 0, so only the noise can have written it.
+    diversity = float(np.log(oracle.vocab_size - 1)) - float(np.log(1 - share)) / s["length"]
+    return {
+        "words": [oracle.words[i] for i in text.tolist()],
+        "oracle": -log_prob / s["length"],
+        "greedy": -likeliest_text(oracle, s["length"], 1)[1] / s["length"],
+        "mixture": {"share": share, "oracle": quality, "test": diversity},
+    }

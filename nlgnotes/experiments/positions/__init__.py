@@ -1,0 +1,1 @@
+"""Experiments on positions, of the lecture architectures."""

@@ -1,0 +1,1 @@
+"""Experiments on repetition, of the lecture degeneration."""

@@ -1,0 +1,1 @@
+"""Networks, their sizes, and what a step of them costs."""

@@ -1,0 +1,145 @@
+"""A recurrent language model: SeqGAN's generator, an embedding, one LSTM layer and an output layer."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nlgnotes.networks.base import Config
+from nlgnotes.validation import check_count, check_tokens
+
+__all__ = ["LSTMConfig", "LSTMModel", "LSTMState"]
+
+
+@dataclass(frozen=True)
+class LSTMConfig(Config):
+    """The sizes of a recurrent language model.
+
+    Args:
+        vocab_size: ids run from 0 to ``vocab_size - 1``.
+        context: the longest sequence that it is asked to read. (The recurrence itself has no limit.)
+        width: of the embedding and of the state; SeqGAN has 32.
+
+    Raises:
+        ValueError: a count below 1.
+    """
+
+    vocab_size: int
+    context: int
+    width: int = 32
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context", "width"):
+            check_count(name, getattr(self, name))
+
+
+class LSTMState(NamedTuple):
+    """All that the model remembers of what it read: a value, never changed in place.
+
+    Args:
+        hidden, cell: *h* and *c* of Hochreiter & Schmidhuber (1997), ``[batch, width]`` each.
+        length: how many tokens it has read.
+        capacity: how many it may read.
+    """
+
+    hidden: Tensor
+    cell: Tensor
+    length: int
+    capacity: int
+
+
+class LSTMModel(nn.Module):
+    r"""Logits for the next token from a state of fixed size.
+
+    .. math:: h_t, c_t = \text{LSTM}(E x_t, h_{t-1}, c_{t-1}), \qquad \text{logits} = W h_t + b .
+
+    All initial weights come from ``generator``, uniform within :math:`\pm 1/\sqrt{\text{width}}` (torch's own law for an
+    LSTM) but for the embedding, N(0, 1/4), and the forget gate's bias, 1, so that the state starts out remembering.
+    Taught in: book/language-gans.ipynb.
+
+    Args:
+        config: the sizes.
+        generator: where the initial weights are drawn from.
+
+    >>> model = LSTMModel(LSTMConfig(vocab_size=50, context=20), torch.Generator().manual_seed(0))
+    >>> model(torch.zeros(2, 3, dtype=torch.long)).shape
+    torch.Size([2, 3, 50])
+    """
+
+    def __init__(self, config: LSTMConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.config = config
+        width, bound = config.width, config.width**-0.5
+        self.embedding = nn.Parameter(
+            torch.empty(config.vocab_size, width).normal_(0.0, 0.5, generator=generator)
+        )
+        # Made without numbers first ("meta"): the constructors would draw them from the global generator.
+        self.lstm = nn.LSTM(width, width, batch_first=True, device="meta").to_empty(device="cpu")
+        self.output = nn.Linear(width, config.vocab_size, device="meta").to_empty(device="cpu")
+        with torch.no_grad():
+            for part in (self.lstm, self.output):
+                for parameter in part.parameters():
+                    parameter.uniform_(-bound, bound, generator=generator)
+            self.lstm.bias_ih_l0[width : 2 * width] = 1.0
+            self.lstm.bias_hh_l0[width : 2 * width] = 0.0
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned."""
+        return sum(p.numel() for p in self.parameters())
+
+    def forward(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time vocab"]:
+        """Logits for the token after each position, by torch's fused LSTM.
+
+        Raises:
+            ValueError: ``tokens`` is not ``[batch, time]`` of int64 in the vocabulary, or longer than the context.
+        """
+        check_tokens("tokens", tokens, self.config.vocab_size)
+        if tokens.shape[1] > self.config.context:
+            raise ValueError(
+                f"tokens must fit the context of {self.config.context}; got {tokens.shape[1]}"
+            )
+        return self.output(self.lstm(F.embedding(tokens, self.embedding))[0])
+
+    def empty_cache(self, batch: int, capacity: int | None = None) -> LSTMState:
+        """The state before anything is read, for ``batch`` rows of up to ``capacity`` tokens (the context when None).
+
+        Raises:
+            ValueError: ``batch`` or ``capacity`` below 1, or a capacity above the model's context.
+        """
+        capacity = self.config.context if capacity is None else capacity
+        check_count("batch", batch)
+        check_count("capacity", capacity)
+        if capacity > self.config.context:
+            raise ValueError(
+                f"capacity must not exceed the model's context of {self.config.context}; got {capacity}"
+            )
+        zeros = self.embedding.new_zeros(batch, self.config.width)
+        return LSTMState(zeros, zeros, 0, capacity)
+
+    @torch.no_grad()
+    def step(
+        self, tokens: Int[Tensor, "batch time"], cache: LSTMState
+    ) -> tuple[Float[Tensor, "batch time vocab"], LSTMState]:
+        """Logits after each of the new tokens, given the state; and the state with them read. No gradient flows.
+
+        Raises:
+            ValueError: the rows differ from the state's, or the tokens do not fit its capacity.
+        """
+        hidden, cell, start, capacity = cache
+        if tokens.dim() != 2 or tokens.shape[0] != len(hidden) or tokens.shape[1] == 0:
+            raise ValueError(
+                f"tokens must have shape [{len(hidden)}, time] like the state; got {tuple(tokens.shape)}"
+            )
+        length = start + tokens.shape[1]
+        if length > capacity:
+            raise ValueError(
+                f"tokens must fit the capacity of {capacity}; got {start} read and {tokens.shape[1]} new"
+            )
+        read, (hidden, cell) = self.lstm(
+            F.embedding(tokens, self.embedding), (hidden[None], cell[None])
+        )
+        return self.output(read), LSTMState(hidden[0], cell[0], length, capacity)

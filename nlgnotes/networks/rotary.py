@@ -1,0 +1,183 @@
+"""Rotary position embedding (Su et al. 2021, arXiv:2104.09864), and what decays with the distance."""
+
+import torch
+from jaxtyping import Float, Real
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from nlgnotes.validation import check_count, check_positive
+
+__all__ = [
+    "apply_rotary",
+    "rotary",
+    "rotary_alignment",
+    "rotary_angles",
+    "rotary_bound",
+    "split_rotary",
+]
+
+
+def rotary_angles(
+    positions: Real[Tensor, " time"], width: int, base: float | int = 10000.0
+) -> Float[Tensor, "time half"]:
+    r"""The angles of rotary positions: :math:`m\,\theta_i` with :math:`\theta_i = b^{-2i/d}` (Su et al. 2021, arXiv:2104.09864).
+
+    Args:
+        positions: *m*, one per token.
+        width: *d*, of one head; even.
+        base: *b*, above 0.
+
+    Returns:
+        ``width / 2`` angles per position, in float64, to be rounded once, after the cosine.
+
+    Raises:
+        ValueError: ``width`` odd or below 2, or ``base`` not positive.
+
+    >>> rotary_angles(torch.tensor([0, 1]), 4)
+    tensor([[0.0000, 0.0000],
+            [1.0000, 0.0100]], dtype=torch.float64)
+    """
+    check_count("width", width, 2)
+    check_positive("base", base)
+    if width % 2:
+        raise ValueError(f"width must be even, to be rotated in pairs; got {width}")
+    theta = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
+    return positions.double()[:, None] * theta
+
+
+def apply_rotary(
+    x: Float[Tensor, "*batch time width"],
+    cos: Float[Tensor, "time half"],
+    sin: Float[Tensor, "time half"],
+) -> Float[Tensor, "*batch time width"]:
+    """Rotate each pair ``(x[i], x[i + width / 2])``, given the cosines and sines of its angles.
+
+    Raises:
+        ValueError: the last axis of ``x`` is not twice the tables' width.
+    """
+    if x.shape[-1] != 2 * cos.shape[-1]:
+        raise ValueError(
+            f"x must have a last axis of {2 * cos.shape[-1]}, twice the tables'; got {x.shape[-1]}"
+        )
+    a, b = x.chunk(2, -1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
+
+
+def rotary(
+    x: Float[Tensor, "*batch time width"],
+    positions: Real[Tensor, " time"],
+    base: float | int = 10000.0,
+) -> Float[Tensor, "*batch time width"]:
+    r"""Rotary position embedding: turn each pair of coordinates of a query or key by the angle of its position.
+
+    :math:`\langle R_m q, R_n k\rangle = \langle R_{m-n} q, k\rangle`: the score depends on the distance only
+    (Su et al. 2021, arXiv:2104.09864). The pairs are the two halves of the head, as in Llama and ``transformers``;
+    the paper pairs neighbours: the same up to the order of the coordinates. Taught in: book/architectures.ipynb.
+
+    Args:
+        x: queries or keys; the next-to-last axis is time.
+        positions: of each token, not necessarily whole.
+        base: of the angles.
+
+    Raises:
+        ValueError: as :func:`rotary_angles`.
+
+    >>> rotary(torch.tensor([[1.0, 0.0]]), torch.tensor([2]))  # (cos 2, sin 2)
+    tensor([[-0.4161,  0.9093]])
+    """
+    angles = rotary_angles(positions, x.shape[-1], base)
+    return apply_rotary(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+
+
+def rotary_bound(
+    distances: Real[Tensor, " time"], width: int, base: float | int = 10000.0
+) -> Float[Tensor, " time"]:
+    r"""What the "long-term decay" of rotary positions is a property of: :math:`\frac{2}{d} \sum_{j=1}^{d/2} |S_j|`, a bound.
+
+    With :math:`S_j = \sum_{i<j} e^{\mathrm{i} (m-n) \theta_i}` and :math:`h_i` the product of the *i*-th pair of the query, as a complex
+    number, with the conjugate of the key's (:math:`h_{d/2} = 0`), summation by parts gives
+    :math:`|\langle R_m q, R_n k\rangle| \le \max_i |h_{i+1} - h_i| \sum_j |S_j|` (Su et al. 2021, arXiv:2104.09864, section 3.4.3).
+    The score itself need not fall with the distance. Taught in: book/architectures.ipynb.
+
+    Args:
+        distances: *m - n*, not necessarily whole.
+        width: *d*, of one head; even.
+        base: of the angles.
+
+    Returns:
+        One value per distance, float64; at distance 0 it is ``(d/2 + 1) / 2``.
+
+    Raises:
+        ValueError: as :func:`rotary_angles`.
+
+    >>> rotary_bound(torch.tensor([0]), 6)  # (1 + 2 + 3) / 3
+    tensor([2.], dtype=torch.float64)
+    """
+    angles = rotary_angles(distances, width, base)
+    return torch.polar(torch.ones_like(angles), angles).cumsum(-1).abs().mean(-1)
+
+
+def rotary_alignment(
+    distances: Real[Tensor, " time"], width: int, base: float | int = 10000.0
+) -> Float[Tensor, " time"]:
+    r"""The mean score of a random query with itself as key, over its value at distance 0: :math:`\frac{2}{d}\sum_i \cos((m-n)\theta_i)`.
+
+    For independent normal coordinates :math:`E\langle R_m q, R_n q\rangle = 2 \sum_i \cos((m-n)\theta_i)`: aligned vectors lose with the
+    distance, on average and not steadily. An independent key scores 0 on average, with variance *d*, at *every* distance: it has
+    nothing to lose. Arguments and errors as :func:`rotary_bound`. Taught in: book/architectures.ipynb.
+
+    >>> rotary_alignment(torch.tensor([0.0, torch.pi]), 2).round(decimals=6)
+    tensor([ 1., -1.], dtype=torch.float64)
+    """
+    return rotary_angles(distances, width, base).cos().mean(-1)
+
+
+def split_rotary(
+    qkv: Float[Tensor, "batch time three heads width"],
+    cos: Float[Tensor, "time half"],
+    sin: Float[Tensor, "time half"],
+) -> tuple[
+    Float[Tensor, "batch heads time width"],
+    Float[Tensor, "batch heads time width"],
+    Float[Tensor, "batch heads time width"],
+]:
+    """Queries and keys, rotated by :func:`apply_rotary`, and values, from one projection.
+
+    The same numbers in half the memory traffic, forward and backward: with slices and concatenations
+    the rotation would cost as much time as the matrix products around it.
+
+    Args:
+        qkv: the projection; its third axis holds queries, keys and values.
+        cos, sin: of the angles of these positions.
+    """
+    q, k, v = _SplitRotary.apply(qkv, cos[:, None], sin[:, None])
+    return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+
+
+class _SplitRotary(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, qkv, cos, sin):
+        ctx.save_for_backward(cos, sin)
+        q, k, v = qkv.unbind(2)
+        out = qkv.new_empty(2, *q.shape)
+        _turn(q, cos, sin, out[0])
+        _turn(k, cos, sin, out[1])
+        return out[0], out[1], v
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, dq, dk, dv):
+        cos, sin = ctx.saved_tensors
+        batch, time, heads, width = dq.shape
+        out = dq.new_empty(batch, time, 3, heads, width)
+        # The transpose of a rotation turns back.
+        _turn(dq, cos, -sin, out[:, :, 0])
+        _turn(dk, cos, -sin, out[:, :, 1])
+        out[:, :, 2] = dv
+        return out, None, None
+
+
+def _turn(x: Tensor, cos: Tensor, sin: Tensor, out: Tensor) -> None:
+    (a, b), (to_a, to_b) = x.chunk(2, -1), out.chunk(2, -1)
+    torch.mul(a, cos, out=to_a).addcmul_(b, sin, value=-1)
+    torch.mul(b, cos, out=to_b).addcmul_(a, sin)

@@ -1,0 +1,54 @@
+"""The book's figures: arrays in, ``ax`` out. Nothing is computed here, and colour is never the only sign."""
+
+from nlgnotes.plotting.attention import alignment_bars, alignment_map, attention_heatmap
+from nlgnotes.plotting.curves import forest, frontier, lines
+from nlgnotes.plotting.distributions import (
+    log_rank,
+    next_token_bars,
+    probability_maps,
+    property_matrix,
+    simplex,
+)
+from nlgnotes.plotting.rotary import phasors
+from nlgnotes.plotting.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    MARKERS,
+    ORANGE,
+    PALETTE,
+    PURPLE,
+    RED,
+    SKY,
+    YELLOW,
+    style,
+)
+from nlgnotes.plotting.surprisal import surprisal_by_word, surprisal_html
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREEN",
+    "MARKERS",
+    "ORANGE",
+    "PALETTE",
+    "PURPLE",
+    "RED",
+    "SKY",
+    "YELLOW",
+    "alignment_bars",
+    "alignment_map",
+    "attention_heatmap",
+    "forest",
+    "frontier",
+    "lines",
+    "log_rank",
+    "next_token_bars",
+    "phasors",
+    "probability_maps",
+    "property_matrix",
+    "simplex",
+    "style",
+    "surprisal_by_word",
+    "surprisal_html",
+]

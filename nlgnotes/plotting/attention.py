@@ -1,0 +1,112 @@
+"""Figures of attention: who looks at whom, and alignments of source and target."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from nlgnotes.plotting.style import BLUE, ORANGE, new_axes
+
+__all__ = ["alignment_bars", "alignment_map", "attention_heatmap"]
+
+
+def attention_heatmap(weights, tokens: Sequence[str], *, title: str = "", ax=None):
+    """How much each query (row) attends to each key (column).
+
+    Args:
+        weights: [queries, keys], each row a distribution; the last queries of the tokens if fewer than keys.
+        tokens: one string per key.
+        title: above the picture.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: the tokens do not fit the weights.
+    """
+    weights = np.asarray(weights)
+    if weights.ndim != 2 or weights.shape[1] != len(tokens) or weights.shape[0] > len(tokens):
+        raise ValueError(
+            f"weights must be [queries, keys] with one token per key ({len(tokens)}); got {weights.shape}"
+        )
+    ax = new_axes(ax)
+    image = ax.imshow(weights, vmin=0, vmax=1, cmap="cividis", aspect="auto")
+    ax.figure.colorbar(image, ax=ax, label="attention weight")
+    ax.set_xticks(range(len(tokens)), tokens, rotation=90)
+    ax.set_yticks(range(len(weights)), tokens[len(tokens) - len(weights) :])
+    ax.set(xlabel="key", ylabel="query", title=title)
+    return ax
+
+
+def alignment_map(
+    weights, source: Sequence[str], written: Sequence[str], *, title: str = "", ax=None
+):
+    """A soft alignment (Bahdanau et al. 2015, arXiv:1409.0473): each written token (row) over the source (columns), dark for much.
+
+    Args:
+        weights: [written, source], each row at most 1 in all.
+        source, written: one string per token; a row is named by what is written there.
+        title: above the picture.
+        ax: where to draw; a new figure if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: the names do not fit the weights, or a weight lies outside [0, 1].
+    """
+    table = _weights(weights, (len(written), len(source)))
+    ax = plt.subplots(figsize=(7.2, 3.6))[1] if ax is None else ax
+    image = ax.imshow(table, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+    ax.figure.colorbar(image, ax=ax, label="attention weight")
+    ax.set_xticks(range(len(source)), source, rotation=90)
+    ax.set_yticks(range(len(written)), written)
+    ax.set(xlabel="read", ylabel="written", title=title)
+    return ax
+
+
+def alignment_bars(
+    weights, source: Sequence[str], written: Sequence[str], step: int, *, title: str = "", ax=None
+):
+    """One step of a writer: a bar over each token of the source, what is written so far, and what is written now.
+
+    Args:
+        weights: [source], at most 1 in all.
+        source: one string per token.
+        written: all that is written in the end, one string per token.
+        step: which of them is written now, from 0; the title ends in what stands before it, and it in brackets.
+        title: above the picture, before that.
+        ax: where to draw; a new figure if None.
+
+    Returns:
+        The axes; the largest bar has another colour and a heavier edge.
+
+    Raises:
+        ValueError: the names do not fit the weights, a weight lies outside [0, 1], or there is no such step.
+    """
+    bars = _weights(weights, (len(source),))
+    if not 0 <= step < len(written):
+        raise ValueError(f"step must lie in [0, {len(written)}); got {step}")
+    ax = plt.subplots(figsize=(7.2, 2.8))[1] if ax is None else ax
+    most = int(bars.argmax())
+    ax.bar(
+        range(len(source)),
+        bars,
+        color=[ORANGE if i == most else BLUE for i in range(len(source))],
+        edgecolor="black",
+        linewidth=[1.5 if i == most else 0 for i in range(len(source))],
+    )
+    ax.set_xticks(range(len(source)), source, rotation=90)
+    ax.set(
+        ylim=(0, 1),
+        ylabel="attention weight",
+        title=f"{title} {''.join(written[:step])}[{written[step]}]".strip(),
+    )
+    return ax
+
+
+def _weights(weights, shape: tuple[int, ...]) -> np.ndarray:
+    table = np.asarray(weights, dtype=float)
+    if table.shape != shape:
+        raise ValueError(f"weights must be of shape {shape}, one for each name; got {table.shape}")
+    if not ((table >= 0) & (table <= 1 + 1e-4)).all():
+        raise ValueError(f"weights must lie in [0, 1]; got {table.min():g} to {table.max():g}")
+    return table

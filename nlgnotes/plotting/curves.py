@@ -1,0 +1,138 @@
+"""Figures of curves and intervals: quality against diversity, forests, lines with bands."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nlgnotes.intervals import Interval
+from nlgnotes.plotting.style import BLACK, MARKERS, PALETTE, new_axes
+
+__all__ = ["forest", "frontier", "lines"]
+
+
+def frontier(
+    curves: Mapping[str, tuple],
+    *,
+    xlabel: str = "diversity",
+    ylabel: str = "quality (nats per token)",
+    ax=None,
+):
+    """Quality against diversity, one curve per sampler, each with its own colour and marker.
+
+    Args:
+        curves: name -> (diversity, quality), or (diversity, quality, low, high) with the ends of the quality's interval.
+        xlabel, ylabel: of the axes.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: a curve is not made of equally long sequences.
+    """
+    ax = new_axes(ax)
+    for i, (name, curve) in enumerate(curves.items()):
+        columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
+        if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
+            shapes = [c.shape for c in columns]
+            raise ValueError(
+                f"curves must hold (diversity, quality[, low, high]) of one length; got {shapes} for {name}"
+            )
+        x, y = columns[:2]
+        error = None if len(columns) == 2 else np.abs(np.stack([y - columns[2], columns[3] - y]))
+        look = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]}
+        ax.errorbar(x, y, yerr=error, label=name, capsize=2, markersize=6, linewidth=1.5, **look)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend()
+    return ax
+
+
+def forest(
+    rows: Sequence[str],
+    groups: Mapping[str, Sequence[Interval]],
+    *,
+    band: float | None = None,
+    xlabel: str = "",
+    ax=None,
+):
+    """Intervals side by side, one line of the picture per row and one marker per group, around zero.
+
+    Args:
+        rows: names, from the top downwards.
+        groups: a group's name -> one interval per row.
+        band: a margin, shaded from -band to +band.
+        xlabel: what is measured, with its unit.
+        ax: where to draw; a new figure if None.
+
+    Raises:
+        ValueError: a group does not hold one interval per row.
+    """
+    for name, intervals in groups.items():
+        if len(intervals) != len(rows):
+            raise ValueError(
+                f"groups must hold one interval per row ({len(rows)}); got {len(intervals)} for {name}"
+            )
+    ax = new_axes(ax)
+    if band is not None:
+        ax.axvspan(-band, band, color=BLACK, alpha=0.1, linewidth=0, label="margin")
+    ax.axvline(0, color=BLACK, linewidth=1)
+    for g, (name, intervals) in enumerate(groups.items()):
+        place = np.arange(len(rows)) + (g - (len(groups) - 1) / 2) * 0.3
+        value = np.array([i.value for i in intervals])
+        error = np.abs(np.array([[i.value - i.low, i.high - i.value] for i in intervals]).T)
+        ax.errorbar(
+            value,
+            place,
+            xerr=error,
+            linestyle="none",
+            marker=MARKERS[g],
+            color=PALETTE[g],
+            capsize=2,
+            markersize=6,
+            label=name,
+        )
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel)
+    ax.legend()
+    return ax
+
+
+def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
+    """Several curves over one axis, each with its own colour, dash and marker, its name at its right end.
+
+    ``curves`` is name -> (x, y), or (x, y, low, high) with a band; ``ax`` None makes a new figure.
+
+    Raises:
+        ValueError: a curve is not made of equally long sequences.
+    """
+    ax, ends = new_axes(ax), []
+    for i, (name, curve) in enumerate(curves.items()):
+        columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
+        if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
+            raise ValueError(
+                f"curves must hold (x, y[, low, high]) of one length; got {[c.shape for c in columns]} for {name}"
+            )
+        x, y = columns[:2]
+        look = {
+            "color": PALETTE[i % len(PALETTE)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "linestyle": ("-", "--", "-.", ":")[i % 4],
+        }
+        ax.plot(x, y, label=name, markersize=5, markevery=max(1, len(x) // 12), **look)
+        if len(columns) == 4:
+            ax.fill_between(x, columns[2], columns[3], color=look["color"], alpha=0.2, linewidth=0)
+        ends.append((x[-1], y[-1], name, look["color"]))
+    ends.sort(key=lambda end: end[1])
+    low, high = ax.get_ylim()
+    for i, (x, y, name, colour) in enumerate(ends):
+        # Two names whose curves end together are moved apart.
+        near = [j for j in range(len(ends)) if j != i and abs(ends[j][1] - y) < 0.08 * (high - low)]
+        shift = 8 * sum(1 if j < i else -1 for j in near)
+        ax.annotate(
+            name,
+            (x, y),
+            xytext=(6, shift),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            annotation_clip=False,
+        )
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    return ax

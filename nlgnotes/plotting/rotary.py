@@ -1,0 +1,53 @@
+"""Figures of rotations: angles as hands on a row of dials."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from nlgnotes.plotting.style import BLUE, RED
+
+__all__ = ["phasors"]
+
+
+def phasors(angles, labels: Sequence[str], *, title: str = "", ax=None):
+    """One dial per angle, its hand turned by it, counterclockwise from the right; the shadow on the horizontal line is its cosine.
+
+    Args:
+        angles: in radians, one per dial.
+        labels: below the dials.
+        title: above the row.
+        ax: where to draw; a new figure if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: the labels do not fit the angles.
+    """
+    turned = np.asarray(angles, dtype=float)
+    if turned.shape != (len(labels),):
+        raise ValueError(
+            f"angles must hold one number per label ({len(labels)}); got shape {turned.shape}"
+        )
+    ax = plt.subplots(figsize=(7.2, 1.6))[1] if ax is None else ax
+    centre, round_ = 2.5 * np.arange(len(labels)), np.linspace(0, 2 * np.pi, 60)
+    for x, angle in zip(centre, turned, strict=True):
+        ax.plot(x + np.cos(round_), np.sin(round_), color="0.75", linewidth=1)
+        ax.plot(
+            [x, x + np.cos(angle)], [0, 0], color=RED, linewidth=4, solid_capstyle="butt", alpha=0.6
+        )
+        ax.plot(
+            [x, x + np.cos(angle)],
+            [0, np.sin(angle)],
+            color=BLUE,
+            marker="o",
+            markersize=4,
+            markevery=[1],
+        )
+    ax.set_xticks(centre, labels)
+    ax.set_yticks([])
+    ax.tick_params(length=0)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.set(aspect="equal", xlim=(-1.3, centre[-1] + 1.3), ylim=(-1.15, 1.15), title=title)
+    return ax

@@ -1,0 +1,82 @@
+"""Surprisal word by word: as coloured text, and as two curves."""
+
+import html
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from nlgnotes.plotting.style import BLUE, RED
+
+__all__ = ["surprisal_by_word", "surprisal_html"]
+
+
+def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> str:
+    """A text as HTML, each token with its surprisal: tint, underline that thickens, and the number below.
+
+    Args:
+        tokens: one string per token.
+        surprisals: -log p of each, in nats.
+        most: the surprisal of the strongest tint.
+
+    Returns:
+        A string; give it to ``IPython.display.HTML``. The letters are dark on every tint, in dark mode too.
+
+    Raises:
+        ValueError: the lengths differ, or a surprisal is negative or NaN.
+    """
+    values = _surprisals(tokens, surprisals)
+    spans = []
+    for token, value in zip(tokens, values, strict=True):
+        share = min(value / most, 1.0)
+        look = f"background:{_tint(share)};color:#000;border-bottom:{1 + round(4 * share)}px solid #000;padding:0 .15em"
+        number = f'<span style="display:block;font-size:.7em;line-height:1.2">{value:.1f}</span>'
+        word = html.escape(token).replace("\n", "↵")
+        look = f"display:inline-block;text-align:center;white-space:pre;margin:.15em .1em;{look}"
+        spans.append(f'<span style="{look}">{word or "∅"}{number}</span>')
+    return f'<div role="group" aria-label="tokens with their surprisal in nats" style="line-height:1.5">{"".join(spans)}</div>'
+
+
+def surprisal_by_word(words: Sequence[str], language, model, *, ax=None):
+    """The surprisal of each word of a text under the language and under a model, as two marks.
+
+    Args:
+        words: the text, one string per word.
+        language, model: -log p of each word, in nats.
+        ax: where to draw; a new wide figure if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: the lengths differ, or a surprisal is negative or NaN.
+    """
+    exact, guessed = _surprisals(words, language), _surprisals(words, model)
+    ax = plt.subplots(figsize=(10, 3.8))[1] if ax is None else ax
+    place = np.arange(len(words))
+    ax.vlines(place, 0, exact, color="0.8", linewidth=6, zorder=1)
+    ax.plot(place, exact, "o", color=BLUE, markersize=10, label="the language (exact)")
+    ax.plot(
+        place, guessed, "x", color=RED, markersize=9, markeredgewidth=2.5, label="a model of it"
+    )
+    ax.set_xticks(place, words, rotation=60, ha="right", rotation_mode="anchor")
+    ax.set(ylabel="surprisal, nats", ylim=(0, None))
+    ax.legend(loc="upper right")
+    return ax
+
+
+def _surprisals(tokens: Sequence[str], surprisals) -> np.ndarray:
+    values = np.asarray(surprisals, dtype=float)
+    if values.shape != (len(tokens),):
+        raise ValueError(
+            f"surprisals must hold one number per token ({len(tokens)}); got {values.shape}"
+        )
+    if not (values >= -1e-6).all():
+        raise ValueError(f"surprisals must not be negative or NaN; got {values.min():g}")
+    return np.maximum(values, 0)
+
+
+def _tint(share: float) -> str:
+    """White to the palette's orange, on which black letters have a contrast above 8 to 1."""
+    white, orange = np.array([255, 255, 255]), np.array([230, 159, 0])
+    return "#" + "".join(f"{round(c):02x}" for c in white + share * (orange - white))

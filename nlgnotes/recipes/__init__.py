@@ -1,0 +1,1 @@
+"""How each shipped checkpoint and measurement is made: ``python -m nlgnotes.recipes NAME``."""

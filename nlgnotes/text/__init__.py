@@ -1,0 +1,1 @@
+"""Real text: the documentation of the installed packages, and byte-pair encoding."""

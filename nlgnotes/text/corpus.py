@@ -1,0 +1,265 @@
+"""Real English from the installation: reference topics and docstrings, parsed from source files, nothing imported.
+
+The text is whatever this machine has installed, so it changes with versions: a result that
+depends on it states :func:`corpus_digest`, and :func:`corpus` says what was read and what was missing.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import os
+import re
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlgnotes.text.prose import clean
+
+__all__ = ["Corpus", "Document", "corpus_digest", "documents", "read_corpus", "split_of"]
+
+# What a plain installation of the book brings, part by part: a package, or folders of it where the rest is thin.
+SOURCES = {
+    "python topics": ("pydoc_data",),
+    "standard library": ("",),
+    "numpy": ("numpy",),
+    "torch": ("torch/nn", "torch/optim", "torch/distributions", "torch/utils/data"),
+    "scipy": ("scipy/stats", "scipy/optimize", "scipy/signal", "scipy/spatial"),
+    "matplotlib": ("matplotlib",),
+    "networkx": ("networkx",),
+    "sphinx": ("sphinx/ext", "sphinx/util"),
+    "docutils": ("docutils",),
+    "jinja2": ("jinja2",),
+}
+
+
+HELD_OUT_SHARE = 0.1  # of the names
+
+
+SKIPPED = {
+    "test",
+    "tests",
+    "testing",
+    "idlelib",
+    "lib2to3",
+    "encodings",
+    "turtledemo",
+    "_vendor",
+    "__pycache__",
+}
+
+
+SKIPPED |= {"site-packages", "dist-packages"}
+
+
+THINNEST = 0.2  # the share of a file in triple quotes below which it is not read
+
+
+LEAST, MOST = 120, 6000  # characters of a document
+
+
+@dataclass(frozen=True)
+class Document:
+    """One docstring or topic after cleaning: its qualified name, the prose, and the part of the installation it is from."""
+
+    name: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All documents in the order of their names, and how many each source gave (0: not installed)."""
+
+    documents: tuple[Document, ...]
+    counts: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        """Bytes of UTF-8 over all documents."""
+        return sum(len(d.text.encode()) for d in self.documents)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The sources that gave nothing."""
+        return tuple(name for name, count in self.counts.items() if not count)
+
+    def __str__(self) -> str:
+        used = ", ".join(f"{name} {count}" for name, count in self.counts.items() if count)
+        lost = f"; not found: {', '.join(self.missing)}" if self.missing else ""
+        return f"{len(self.documents)} documents, {self.size / 1e6:.2f} MB ({used}{lost})"
+
+
+def read_corpus() -> Corpus:
+    """Read, clean and de-duplicate the text of this installation (a few seconds, once per process)."""
+    return _read(tuple(SOURCES))
+
+
+@functools.cache
+def _read(sources: tuple[str, ...]) -> Corpus:
+    found: dict[str, tuple[str, str]] = {}
+    for source in sources:
+        for name, raw in _raw(source):
+            found.setdefault(name, (source, raw))
+    seen: set[str] = set()
+    kept, counts = [], dict.fromkeys(sources, 0)
+    for name in sorted(found):
+        source, raw = found[name]
+        text = "\n\n".join(p for p in clean(raw) if _new(p, seen))
+        if LEAST <= len(text) <= MOST:
+            kept.append(Document(name, text, source))
+            counts[source] += 1
+    return Corpus(tuple(kept), counts)
+
+
+def documents(split: str = "train", *, sources: tuple[str, ...] | None = None) -> list[Document]:
+    """The documents of one split, in the order of their names.
+
+    Args:
+        split: ``"train"`` or ``"held-out"``; see :func:`split_of`.
+        sources: read only these keys of ``SOURCES``, which is quicker (and keeps what they share with the others); all when None.
+
+    Raises:
+        ValueError: another split or source, or an installation that gives no text for it.
+    """
+    if split not in ("train", "held-out"):
+        raise ValueError(f"split must be 'train' or 'held-out'; got {split!r}")
+    if unknown := set(sources or ()) - set(SOURCES):
+        raise ValueError(
+            f"sources must be among {', '.join(SOURCES)}; got {', '.join(sorted(unknown))}"
+        )
+    read = read_corpus() if sources is None else _read(tuple(s for s in SOURCES if s in sources))
+    chosen = [d for d in read.documents if split_of(d.name) == split]
+    if not chosen:
+        raise ValueError(
+            f"split must hold text; this installation gives none for {split!r} ({read})"
+        )
+    return chosen
+
+
+def corpus_digest() -> str:
+    """SHA-256 over every name and text: two installations with one digest train on the same corpus."""
+    digest = hashlib.sha256()
+    for d in read_corpus().documents:
+        for part in (d.name, d.text):
+            digest.update(part.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def split_of(name: str) -> str:
+    """``"held-out"`` for a tenth of all names, else ``"train"``: a function of the name alone, on any Python.
+
+    >>> split_of("os.path.join")
+    'train'
+    """
+    number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+    return "held-out" if number < HELD_OUT_SHARE * 2**64 else "train"
+
+
+def _new(paragraph: str, seen: set[str]) -> bool:
+    """False where most of a paragraph's runs of eight words were read before (docstrings are copied and adapted)."""
+    words = re.findall(r"[a-z]+", paragraph.lower())
+    runs = [" ".join(words[i : i + 8]) for i in range(max(1, len(words) - 7))]
+    old = sum(run in seen for run in runs)
+    seen.update(runs)
+    return old <= 0.3 * len(runs)
+
+
+def _raw(source: str) -> Iterator[tuple[str, str]]:
+    """Qualified names and uncleaned texts of one source; nothing where it is not installed."""
+    for folder in SOURCES[source]:
+        for top in _folders(folder):
+            for path in _files(top):
+                parts = path.relative_to(top).with_suffix("").parts
+                module = ".".join(
+                    [p for p in folder.split("/") if p] + [p for p in parts if p != "__init__"]
+                )
+                yield from (_topics if folder == "pydoc_data" else _docstrings)(module, path)
+
+
+def _folders(folder: str) -> list[Path]:
+    """Where a folder of a package (or, for ``""``, the standard library) lies, found without importing the package."""
+    if not folder or folder == "pydoc_data":
+        return [Path(sysconfig.get_path("stdlib"), folder)]
+    package, *inside = folder.split("/")
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    places = spec.submodule_search_locations if spec else None
+    return [Path(place, *inside) for place in list(places or ())[:1]]
+
+
+def _files(top: Path) -> list[Path]:
+    found = []
+    for folder, inner, files in os.walk(top):
+        inner[:] = sorted(d for d in inner if d not in SKIPPED and not d.startswith("config-"))
+        found += [
+            Path(folder, f)
+            for f in sorted(files)
+            if f.endswith(".py") and not f.startswith("test_")
+        ]
+    return found
+
+
+def _parse(path: Path) -> ast.Module | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if sum(map(len, text.split('"""')[1::2])) < THINNEST * len(text):
+            return (
+                None  # parsing is the cost of reading a corpus: not where a file is nearly all code
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are the file's own business
+            return ast.parse(text)
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _topics(module: str, path: Path) -> Iterator[tuple[str, str]]:
+    """CPython's reference: the string values of the one dictionary in ``pydoc_data/topics.py``."""
+    tree = _parse(path)
+    assigned = [node.value for node in tree.body if isinstance(node, ast.Assign)] if tree else []
+    tables = [value for value in assigned if isinstance(value, ast.Dict)]
+    for table in tables:
+        for key, value in zip(table.keys, table.values, strict=True):
+            if all(isinstance(x, ast.Constant) and isinstance(x.value, str) for x in (key, value)):
+                for number, section in enumerate(_sections(value.value)):
+                    yield f"{module}.{key.value}.{number}", section
+
+
+def _sections(topic: str) -> Iterator[str]:
+    """A topic in runs of whole blocks of about 2,500 characters, so that a long one is several documents."""
+    run: list[str] = []
+    for block in topic.split("\n\n"):
+        run.append(block)
+        if sum(map(len, run)) > 2500:
+            yield "\n\n".join(run)
+            run = []
+    if run:
+        yield "\n\n".join(run)
+
+
+def _docstrings(module: str, path: Path) -> Iterator[tuple[str, str]]:
+    """Every docstring of a module, its classes and their methods, by qualified name."""
+    tree = _parse(path)
+    if tree is None or module.startswith("pydoc_data"):
+        return
+    waiting: list[tuple[str, ast.AST]] = [(module, tree)]
+    while waiting:
+        name, node = waiting.pop()
+        first = node.body[0] if node.body else None
+        if (
+            isinstance(first, ast.Expr)
+            and isinstance(first.value, ast.Constant)
+            and isinstance(first.value.value, str)
+        ):
+            if len(first.value.value) >= LEAST:
+                yield name, first.value.value
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            inner = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+            waiting += [
+                (f"{name}.{child.name}", child) for child in node.body if isinstance(child, inner)
+            ]

@@ -1,0 +1,101 @@
+"""Models of real text: windows to train on, openings to continue, and bits per byte.
+
+Taught in: book/degeneration.ipynb.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor, nn
+
+from nlgnotes.batches import Batch
+from nlgnotes.documents import Documents
+from nlgnotes.intervals import ratio_of_totals
+from nlgnotes.text.tokenizer import ByteBPE
+from nlgnotes.training.likelihood import token_nll
+from nlgnotes.validation import check_count
+
+__all__ = ["openings", "text_metrics", "windows"]
+
+
+def openings(tokenizer: ByteBPE, texts: Sequence[str], length: int) -> Int64[Tensor, "texts time"]:
+    """The start token and the first tokens of every text, ``length`` in all; shorter texts are left out.
+
+    Raises:
+        ValueError: ``length`` below 1, or every text is shorter.
+    """
+    check_count("length", length)
+    rows = [[0, *tokenizer.encode(text)][:length] for text in texts]
+    long = [row for row in rows if len(row) == length]
+    if not long:
+        raise ValueError(
+            f"texts must hold one of {length} tokens, the start token counted; got at most {max(map(len, rows), default=0)}"
+        )
+    return torch.tensor(long)
+
+
+def windows(
+    tokenizer: ByteBPE, texts: Sequence[str], context: int, batch: int, order: torch.Generator
+) -> Callable[[torch.Generator], Batch]:
+    """Batches of windows of one long row, <eos> document <eos> document ... <eos>, as ``training.fit`` draws them.
+
+    Half of the windows start at a document's start, so that a model knows what to say to nothing but <eos>; the others
+    anywhere, so that long documents count in full.
+
+    Args:
+        tokenizer, texts: what the row is made of.
+        context: tokens of a window.
+        batch: windows of a batch.
+        order: draws the order of the documents.
+
+    Raises:
+        ValueError: ``context`` or ``batch`` below 1.
+    """
+    check_count("context", context)
+    check_count("batch", batch)
+    row, starts = [0], []
+    for i in torch.randperm(len(texts), generator=order).tolist():
+        starts.append(len(row) - 1)
+        row += tokenizer.encode(texts[i]) + [0]
+    stream = torch.tensor(row + row[1 : context + 1])
+    heads, last = torch.tensor(starts), len(row) - 1
+
+    def draw(chance: torch.Generator) -> Batch:
+        half = batch // 2
+        at_start = heads[torch.randint(len(heads), (half,), generator=chance)]
+        anywhere = torch.randint(last, (batch - half,), generator=chance)
+        window = stream[torch.cat([at_start, anywhere])[:, None] + torch.arange(context + 1)]
+        return Batch(
+            window[:, :-1], window[:, 1:], torch.ones_like(window[:, 1:], dtype=torch.bool)
+        )
+
+    return draw
+
+
+def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
+    """Bits per byte and nats per token of whole documents, ``<eos>`` counted, each token after at least half a context."""
+    context, half = model.config.context, model.config.context // 2
+    nats, counts = torch.zeros(2, len(texts), dtype=torch.float64)
+    pieces = []  # (ids, document, how many ids at the front are context only)
+    for i, ids in enumerate(tokenizer.encode(t) + [0] for t in texts):
+        pieces += [
+            (ids[b : b + context], i, half if b else 0)
+            for b in range(0, max(1, len(ids) - half), half)
+        ]
+    pieces.sort(key=lambda piece: len(piece[0]))
+    for start in range(0, len(pieces), 32):
+        group = pieces[start : start + 32]
+        scored = token_nll(model, Documents.from_lists([ids for ids, _, _ in group])).double()
+        for row, (ids, owner, skipped) in zip(scored, group, strict=True):
+            nats[owner] += row[skipped:].sum()
+            counts[owner] += len(ids) - skipped
+    size = torch.tensor([len(t.encode()) for t in texts], dtype=torch.float64)
+    return {
+        "bits_per_byte": asdict(ratio_of_totals(nats / math.log(2), size)),
+        "nats_per_token": asdict(ratio_of_totals(nats, counts)),
+        "bytes_per_token": round(float(size.sum() / counts.sum()), 3),
+    }

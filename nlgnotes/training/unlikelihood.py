@@ -1,0 +1,168 @@
+r"""Fine-tuning against repetition: unlikelihood, token by token or on what the model itself writes.
+
+Each is ``training.fit`` with a loss of its own, and takes ``fit``'s arguments: it can be shown, interrupted and resumed
+like any training, and its history holds the loss of every step. Taught in: book/degeneration.ipynb.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from nlgnotes.batches import Batch
+from nlgnotes.decoding.generation import generate
+from nlgnotes.equations.repetition import previous_tokens
+from nlgnotes.equations.sampling import Sampler, TopK
+from nlgnotes.equations.unlikelihood import repetition_loss, unlikelihood_loss
+from nlgnotes.training.likelihood import next_token_loss
+from nlgnotes.training.loop import History, fit
+from nlgnotes.validation import check_count, check_interval
+
+__all__ = ["Continuations", "continue_greedily", "sequence_unlikelihood", "token_unlikelihood"]
+
+Draw = Callable[[torch.Generator], Batch]
+
+
+GREEDY = Sampler((TopK(1),))
+
+
+class Continuations(NamedTuple):
+    """What a model wrote after prefixes.
+
+    Args:
+        inputs: the prefix and all but the last of the new tokens, ``[batch, prefix + new - 1]``: the logits that a model
+            gives for its last ``new`` positions are those of the new tokens.
+        tokens: the new ones, ``[batch, new]``.
+        lengths: how many each row has, ``[batch]``.
+    """
+
+    inputs: Tensor
+    tokens: Tensor
+    lengths: Tensor
+
+
+def continue_greedily(
+    model: Any, prefixes: Int[Tensor, "batch time"], new: int, *, stop_token: int | None = None
+) -> Continuations:
+    """The most likely token after each prefix, ``new`` times or up to the stop token.
+
+    Raises:
+        ValueError: as ``generation.generate``.
+    """
+    unused = torch.Generator()  # of one token there is nothing to draw
+    written = generate(
+        model, prefixes, max_new_tokens=new, sampler=GREEDY, generator=unused, stop_token=stop_token
+    )
+    return Continuations(
+        torch.cat([prefixes, written.tokens[:, :-1]], 1), written.tokens, written.lengths
+    )
+
+
+class _Mixed(NamedTuple):
+    text: Batch
+    written: Continuations | None
+    mask: Tensor  # what counts as learned from: the text's tokens
+
+
+def sequence_unlikelihood(
+    model: nn.Module,
+    draw: Draw,
+    *,
+    prefix: int = 50,
+    new: int = 100,
+    n: int = 4,
+    share: float | int = 0.5,
+    rows: int | None = None,
+    stop_token: int | None = None,
+    **options: Any,
+) -> History:
+    r"""Let the model continue prefixes of the text, and make what repeats unlikely: :math:`(1 - w)\,L_{text} + w\,L_{rep}`.
+
+    Sequence-level fine-tuning of Welleck et al. 2020 (arXiv:1908.04319). They toss a coin at each update and take one of the
+    two losses; here each update takes both, weighted: the same gradient on average. The model is trained in place.
+
+    Args:
+        model: as ``generation.Generates``, and tokens to logits.
+        draw: the next batch of text, from the generator; the rows that are long enough give the prefixes.
+        prefix: how many tokens the model reads, the start token counted.
+        new: how many it then writes, greedily.
+        n: length of the n-grams, see :func:`repetition_loss`.
+        share: w, in [0, 1]; 0 is plain training on the text.
+        rows: at most so many rows of a batch are continued; all when None.
+        stop_token: ends a continuation; None writes all the tokens.
+        options: ``steps``, ``learning_rate``, ``generator`` and what else ``training.fit`` takes.
+
+    Returns:
+        The mixed loss at each step.
+
+    Raises:
+        ValueError: an argument out of range, or a batch without a row of ``prefix`` tokens.
+        FloatingPointError, KeyboardInterrupt: as ``training.fit``.
+    """
+    check_count("prefix", prefix)
+    check_count("new", new)
+    check_count("n", n)
+    check_interval("share", share, 0, 1)
+    if rows is not None:
+        check_count("rows", rows)
+
+    def drawn(chance: torch.Generator) -> _Mixed:
+        text = draw(chance)
+        if share == 0:
+            return _Mixed(text, None, text.mask)
+        long = text.mask[:, prefix - 1] if text.mask.shape[1] >= prefix else text.mask[:, 0] & False
+        if not bool(long.any()):
+            raise ValueError(
+                f"draw must give rows of at least prefix = {prefix} tokens; got at most {int(text.mask.sum(-1).max())}"
+            )
+        written = continue_greedily(
+            model, text.inputs[long][:rows, :prefix], new, stop_token=stop_token
+        )
+        return _Mixed(text, written, text.mask)
+
+    def loss(model: nn.Module, batch: _Mixed) -> Tensor:
+        total = torch.zeros(())
+        if share < 1:
+            total = total + (1 - share) * next_token_loss(
+                model(batch.text.inputs), batch.text.targets, batch.text.mask
+            )
+        if batch.written is not None:
+            inputs, tokens, lengths = batch.written
+            total = total + share * repetition_loss(
+                model(inputs)[:, -tokens.shape[1] :], tokens, lengths, n
+            )
+        return total
+
+    return fit(model, drawn, loss=loss, **options)
+
+
+def token_unlikelihood(
+    model: nn.Module, draw: Draw, *, alpha: float | int = 1.0, **options: Any
+) -> History:
+    r"""Train on text with :func:`degeneration.unlikelihood_loss`: every earlier token of the row but the right one is a candidate.
+
+    Token-level unlikelihood of Welleck et al. 2020 (arXiv:1908.04319), Eq. 4 and 5. The model is trained in place.
+
+    Args:
+        model: tokens to logits.
+        draw: the next batch of text, from the generator.
+        alpha: weight of the unlikelihood, at least 0; 0 is plain training.
+        options: as for :func:`sequence_unlikelihood`.
+
+    Returns:
+        The loss at each step, in nats per token; with ``alpha`` above 0 it is no likelihood.
+
+    Raises:
+        ValueError: an argument out of range.
+        FloatingPointError, KeyboardInterrupt: as ``training.fit``.
+    """
+    check_interval("alpha", alpha, 0, torch.inf, closed="left")
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        logits, mask = model(batch.inputs), batch.mask
+        candidates = previous_tokens(batch.targets, logits.shape[-1])[mask]
+        return unlikelihood_loss(logits[mask], batch.targets[mask], candidates, alpha).mean()
+
+    return fit(model, draw, loss=loss, **options)

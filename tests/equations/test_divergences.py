@@ -1,0 +1,118 @@
+"""The divergences by hand, against scipy and torch, and the laws that hold between them."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
+
+from nlgnotes.equations.divergences import _checked, jensen_shannon, kl_divergence, total_variation
+from nlgnotes.randomness import generator
+
+weights = st.lists(st.integers(0, 20), min_size=5, max_size=5).filter(any)
+
+
+def log_distribution(numbers):
+    p = torch.tensor(numbers, dtype=torch.float64)
+    return (p / p.sum()).log()
+
+
+def random_rows(seed, n=50, vocab=7):
+    return (
+        torch.randn(2, n, vocab, generator=generator(seed, "rows"), dtype=torch.float64)
+        .mul(3)
+        .log_softmax(-1)
+    )
+
+
+def test_against_scipy_and_torch():
+    p, q = random_rows(0)
+    torch.testing.assert_close(
+        kl_divergence(p, q), torch.tensor(entropy(p.exp(), q.exp(), axis=-1))
+    )
+    torch.testing.assert_close(
+        kl_divergence(p, q),
+        torch.nn.functional.kl_div(q, p, reduction="none", log_target=True).sum(-1),
+    )
+    torch.testing.assert_close(
+        jensen_shannon(p, q), torch.tensor(jensenshannon(p.exp(), q.exp(), axis=-1) ** 2)
+    )
+
+
+def test_total_variation_is_the_largest_difference_over_all_events():
+    p, q = random_rows(1, n=20, vocab=5)
+    events = torch.tensor([[i >> j & 1 for j in range(5)] for i in range(32)], dtype=torch.float64)
+    largest = (events @ (p.exp() - q.exp()).T).amax(0)
+    torch.testing.assert_close(total_variation(p, q), largest)
+
+
+def test_zeros():
+    half, first, third = (
+        torch.tensor(row).log() for row in ([0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0])
+    )
+    assert kl_divergence(first, half).item() == pytest.approx(math.log(2))
+    assert (
+        kl_divergence(half, first).item() == math.inf
+        and kl_divergence(first, third).item() == math.inf
+    )
+    assert total_variation(half, third).item() == pytest.approx(1.0)
+    assert jensen_shannon(half, third).item() == pytest.approx(math.log(2))
+    assert (
+        kl_divergence(first, first).item()
+        == total_variation(first, first).item()
+        == jensen_shannon(third, third).item()
+        == 0.0
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(weights, weights)
+def test_laws(a, b):
+    p, q = log_distribution(a), log_distribution(b)
+    kl, tv, js = (
+        kl_divergence(p, q).item(),
+        total_variation(p, q).item(),
+        jensen_shannon(p, q).item(),
+    )
+    assert kl >= 2 * tv**2 - 1e-12, "Pinsker"
+    assert 0.5 * tv**2 - 1e-12 <= js <= tv * math.log(2) + 1e-12 and 0 <= tv <= 1 + 1e-12
+    assert js == pytest.approx(jensen_shannon(q, p).item(), abs=1e-14) and tv == pytest.approx(
+        total_variation(q, p).item()
+    )
+    assert (kl < 1e-12) == (tv < 1e-9) == (js < 1e-12)
+
+
+def test_rows_broadcast_and_float32_is_enough():
+    p, q = random_rows(2, n=6)
+    assert total_variation(p[:, None], q[None]).shape == (6, 6)
+    torch.testing.assert_close(
+        kl_divergence(p.float(), q.float()), kl_divergence(p, q), rtol=1e-4, atol=1e-6
+    )
+    # A row of a language against one of a model: float64 with -inf against float32.
+    assert kl_divergence(
+        torch.tensor([0.0, -math.inf], dtype=torch.float64), torch.zeros(2).log_softmax(-1)
+    ).item() == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("f", [kl_divergence, total_variation, jensen_shannon])
+def test_errors(f):
+    good = torch.zeros(2, 3).log_softmax(-1)
+    with pytest.raises(
+        ValueError, match="log_q must hold log-probabilities that add up to 1 in every row; got 3"
+    ):
+        f(good, torch.zeros(2, 3))
+    with pytest.raises(ValueError, match="log_p must hold .* got nan"):
+        f(torch.full((3,), math.nan), good)
+
+
+def test_shapes_that_do_not_fit():
+    # The shape check of the tests answers first at the door; users get these sentences.
+    with pytest.raises(
+        ValueError, match=r"log_p and log_q must be over the same tokens; got 3 and 1"
+    ):
+        _checked(torch.zeros(2, 3), torch.zeros(2, 1))
+    with pytest.raises(ValueError, match=r"shapes that fit; got \(2, 3\) and \(3, 3\)"):
+        _checked(torch.zeros(2, 3), torch.zeros(3, 3))

@@ -1,0 +1,93 @@
+"""Scores of continuations, against what the language says itself and against languages with one topic."""
+
+import numpy as np
+import pytest
+import torch
+
+from nlgnotes.documents import Documents
+from nlgnotes.equations.metrics import corpus_bleu, distinct_n
+from nlgnotes.experiments.exposure_bias import marginal as cont
+from nlgnotes.languages import Newswire
+from nlgnotes.languages.newswire_tables import toy_tables
+from nlgnotes.randomness import generator
+
+TOY = Newswire.toy()
+TEXTS = TOY.sample(60, generator(0, "texts"), max_length=9)
+TEXTS = TEXTS.select(TEXTS.lengths > 2)
+
+
+def head(documents, length):
+    return Documents(documents.tokens[:, :length], torch.full((len(documents),), length))
+
+
+def test_continuation_is_what_stands_after():
+    out = cont.continuation(TEXTS, 2)
+    assert out.tokens.equal(TEXTS.tokens[:, 2:]) and out.lengths.equal(TEXTS.lengths - 2)
+    with pytest.raises(ValueError, match="longer than 9"):
+        cont.continuation(TEXTS, 9)
+
+
+def test_nats_are_those_of_the_whole_less_those_of_the_prefix():
+    found = cont.nats(TOY, TEXTS, 2)
+    assert torch.allclose(found[:, 0], TOY.log_prob(head(TEXTS, 2)) - TOY.log_prob(TEXTS))
+    assert found[:, 1].equal((TEXTS.lengths - 2).double())
+
+
+def test_link_compares_with_the_next_row():
+    own = TEXTS.tokens[:, :2]
+    found = cont.link(TOY, TEXTS, own)
+    strange = Documents(torch.cat([own.roll(1, 0), TEXTS.tokens[:, 2:]], 1), TEXTS.lengths)
+    assert torch.allclose(
+        found[:, 0], cont.nats(TOY, strange, 2)[:, 0] - cont.nats(TOY, TEXTS, 2)[:, 0]
+    )
+    assert float(found[:, 0].mean()) > 0
+    same = own[:1].repeat(len(own), 1)
+    assert cont.link(TOY, TEXTS, same)[:, 0].abs().max() == 0
+
+
+def test_topic_evidence_is_the_likelihood_under_languages_of_one_topic():
+    tables = toy_tables()
+    costs = []
+    for z in range(len(TOY.topics)):
+        only = torch.nn.functional.one_hot(torch.tensor(z), len(TOY.topics)).double()
+        costs.append(
+            -cont.nats(Newswire(epsilon=TOY.epsilon, **tables | {"topic_prior": only}), TEXTS, 2)[
+                :, 0
+            ]
+        )
+    assert torch.allclose(cont.topic_evidence(TOY, TEXTS, 2), torch.stack(costs, -1).softmax(-1))
+
+
+def test_scores_read_as_the_metrics_they_are_named_after():
+    references = TOY.sample(50, generator(1), max_length=7)
+    tables = cont.continuation_scores(TOY, TEXTS, 2, TEXTS.tokens[:, :2], references)
+    assert set(tables) == set(cont.SCORES)
+    read = {
+        name: float(cont.SCORES[name].of(table.mean(0, keepdim=True).numpy())[0])
+        for name, table in tables.items()
+    }
+    written = cont.continuation(TEXTS, 2)
+    assert read["bleu"] == pytest.approx(corpus_bleu(written, references, 3), rel=1e-5)
+    same = TEXTS.select(TEXTS.lengths == 9)
+    alike = cont.continuation_scores(TOY, same, 2, same.tokens[:, :2], references)
+    assert float(alike["distinct"].mean()) == pytest.approx(
+        distinct_n(same.tokens[:, 2:], same.lengths - 2, 3)
+    )
+    total = cont.nats(TOY, TEXTS, 2).sum(0)
+    assert read["nats"] == pytest.approx(float(total[0] / total[1]))
+
+
+def test_eb_m_is_above_one_where_the_prefix_hurts():
+    good, bad = torch.full((30, 1), 0.8), torch.full((30, 1), 0.4)
+    for name in ("distinct", "topic", "self-bleu"):
+        assert cont.eb_m(name, bad, good, generator(2), resamples=5) == pytest.approx(
+            np.full(6, 2.0)
+        )
+    few, many = torch.tensor([[10.0, 5.0]]).repeat(30, 1), torch.tensor([[20.0, 5.0]]).repeat(30, 1)
+    assert cont.eb_m("nats", many, few, generator(2), resamples=5) == pytest.approx(np.full(6, 2.0))
+    x = torch.rand(30, 1, generator=generator(3)) + 0.1
+    assert cont.eb_m("distinct", x, x, generator(4), paired=True, resamples=5) == pytest.approx(
+        np.ones(6)
+    )
+    with pytest.raises(ValueError, match="name must be one of nats"):
+        cont.eb_m("taste", good, bad, generator(2))

@@ -1,0 +1,109 @@
+"""The experiment's cells are those of the rooms below, and its long form says everything with its intervals."""
+
+import json
+
+import pytest
+import torch
+
+from nlgnotes.experiments.exposure_bias import prefix_switching as ps
+from nlgnotes.experiments.exposure_bias.conditional import DIVERGENCES
+from nlgnotes.experiments.exposure_bias.marginal import SCORES
+from nlgnotes.experiments.exposure_bias.prefixes import KINDS, four_prefixes
+from nlgnotes.languages import Newswire
+from nlgnotes.networks.transformer import Decoder, DecoderConfig
+from nlgnotes.randomness import generator
+
+TOY = Newswire.toy()
+MODEL = Decoder(
+    DecoderConfig(TOY.vocab_size, context=16, width=12, layers=1, heads=2, hidden=16), generator(0)
+)
+FOUR = four_prefixes(MODEL, TOY, 30, 3, generator(1))
+
+
+def test_no_gap_is_right_after_the_prefix():
+    right, gap = (
+        ps.at_length(MODEL, TOY, FOUR),
+        ps.after_gaps(MODEL, TOY, FOUR, [0, 2], generator(2)),
+    )
+    for kind in KINDS:
+        for name in DIVERGENCES:
+            assert right[kind][name].shape == (30, 1) and gap[kind][name].shape == (30, 2)
+            assert torch.allclose(right[kind][name], gap[kind][name][:, :1])
+
+
+def test_what_is_written_is_scored_where_there_is_something():
+    table = ps.written_after(MODEL, TOY, FOUR, 3, generator(3), references=40)
+    later = ps.written_after(MODEL, TOY, FOUR, 3, generator(3), gap=2, references=40)
+    assert set(table["data"]) == set(SCORES)
+    assert not table["model"]["nats"].isnan().any() and (table["model"]["nats"][:, 1] <= 3).all()
+    ended = later["model"]["nats"][:, 1].isnan()
+    assert ended.any() and not ended.all() and (later["model"]["nats"][~ended, 1] <= 3).all()
+
+
+def test_texts_of_every_decoder_begin_with_true_words():
+    table = ps.along_texts(MODEL, TOY, 20, 3, generator(4), start=2)
+    assert set(table) == {"data", *ps.DECODERS}
+    assert table["greedy"]["kl"].shape == (20, 3) and not table["greedy"]["kl"][:, 0].isnan().any()
+
+
+@pytest.fixture(scope="module")
+def measured():
+    settings = {
+        "models": {"newswire": "newswire-lm"},
+        "prefixes": 30,
+        "lengths": [3, 6],
+        "gap_length": {"newswire": 3},
+        "gaps": [0, 2],
+        "new": 6,
+        "texts": 20,
+        "steps": 4,
+        "start": 2,
+        "resamples": 20,
+    }
+    parts = []
+
+    def keep(part, compute):
+        parts.append(part)
+        return json.loads(json.dumps(compute(), allow_nan=False))
+
+    return ps.measure(settings, 0, progress=False, keep=keep)["newswire"], parts
+
+
+def test_the_long_form_holds_every_cell_with_its_interval(measured):
+    data, parts = measured
+    assert parts == [
+        "newswire-length-3",
+        "newswire-length-6",
+        "newswire-gap-ancestral",
+        "newswire-gap-greedy",
+        "newswire-along",
+    ]
+    for kind in KINDS:
+        assert (
+            len(data["cgd"][kind]["tv"]) == 2 and len(data["gap"]["greedy"]["cgd"][kind]["js"]) == 2
+        )
+    for kind in KINDS[1:]:
+        for key in ("eb_c", "eb_m"):
+            for name, rows in data[key][kind].items():
+                slope = (
+                    [data[f"{key}_slope"][kind][name]] if kind == "model" or key == "eb_c" else []
+                )
+                assert len(rows) == (2 if slope else 1)
+                assert all(low <= value <= high for value, low, high, _ in rows + slope), (
+                    key,
+                    name,
+                )
+    assert len(data["along"]["greedy"]["kl"]["excess"]) == 4
+
+
+def test_the_ratio_is_that_of_the_means_beside_it(measured):
+    data, _ = measured
+    for kind in KINDS[1:]:
+        for name in DIVERGENCES:
+            for ratio, after, true in zip(
+                data["eb_c"][kind][name],
+                data["cgd"][kind][name],
+                data["cgd"]["data"][name],
+                strict=True,
+            ):
+                assert ratio[0] == pytest.approx(after[0] / true[0], rel=1e-4)

@@ -1,0 +1,180 @@
+"""The artists hold the data, the axes come back, and colour is never the only sign."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from nlgnotes import plotting  # noqa: E402
+from nlgnotes.intervals import Interval  # noqa: E402
+
+
+@pytest.fixture
+def ax():
+    return plt.subplots()[1]
+
+
+def luminance(colour):
+    rgb = np.array(matplotlib.colors.to_rgb(colour))
+    return float(
+        np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        @ [0.2126, 0.7152, 0.0722]
+    )
+
+
+def test_style_is_opaque_white_with_the_palette():
+    with matplotlib.rc_context():
+        plotting.style()
+        assert (
+            matplotlib.rcParams["savefig.facecolor"]
+            == matplotlib.rcParams["figure.facecolor"]
+            == "white"
+        )
+        assert matplotlib.rcParams["axes.labelsize"] == 12
+        assert matplotlib.rcParams["axes.prop_cycle"].by_key()["color"] == list(plotting.PALETTE)
+    assert len(set(plotting.PALETTE)) == len(plotting.PALETTE) < len(plotting.MARKERS)
+
+
+def test_attention_heatmap_labels_the_last_queries(ax):
+    weights = np.array([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
+    assert plotting.attention_heatmap(weights, ["a", "b", "c"], ax=ax) is ax
+    assert np.array_equal(ax.images[0].get_array(), weights) and ax.images[0].get_clim() == (0, 1)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "c"]
+    with pytest.raises(ValueError, match="one token per key"):
+        plotting.attention_heatmap(weights, ["a"])
+
+
+def test_frontier_gives_each_sampler_its_own_marker(ax):
+    plotting.frontier(
+        {"top-k": ([0.1, 0.2], [-2.0, -3.0], [-2.1, -3.2], [-1.9, -2.9]), "top-p": ([0.3], [-1.0])},
+        ax=ax,
+    )
+    first, second = ax.containers
+    assert first.lines[0].get_xydata().tolist() == [[0.1, -2.0], [0.2, -3.0]]
+    ends = [segment[:, 1].tolist() for segment in first.lines[2][0].get_segments()]
+    assert np.allclose(ends, [[-2.1, -1.9], [-3.2, -2.9]])
+    assert first.lines[0].get_marker() != second.lines[0].get_marker()
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["top-k", "top-p"]
+    with pytest.raises(ValueError, match="for bad"):
+        plotting.frontier({"bad": ([1.0], [1.0, 2.0])})
+
+
+def test_probability_maps_share_one_scale_and_name_the_rows_once():
+    small, large = np.array([[0.1, 0.2], [0.3, 0.4]]), np.array([[0.0, 0.0], [0.0, 1.0]])
+    left, right = plotting.probability_maps(
+        {"data": small, "model": large}, ["a", "b"], ["x", "y"], group=1
+    )
+    assert np.array_equal(left.images[0].get_array(), small) and np.array_equal(
+        right.images[0].get_array(), large
+    )
+    assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
+    assert [t.get_text() for t in left.get_yticklabels()] == [
+        "a",
+        "b",
+    ] and left.get_title() == "data"
+    assert [t.get_text() for t in right.get_yticklabels()] == ["", ""]
+    assert [line.get_ydata()[0] for line in left.lines[::2]] == [0.5]
+    with pytest.raises(ValueError, match="for bad"):
+        plotting.probability_maps({"bad": small}, ["a"], ["x", "y"])
+
+
+def test_bars_mark_the_dropped(ax):
+    plotting.next_token_bars(["a", "b"], [0.6, 0.4], [1.0, 0.0], ax=ax)
+    assert [p.get_height() for p in ax.patches] == [1.0, 0.0, 0.6, 0.4]
+    assert ax.lines[0].get_xdata().tolist() == [1]
+    with pytest.raises(ValueError, match="one number per token"):
+        plotting.next_token_bars(["a"], [0.6, 0.4], [1.0, 0.0])
+
+
+def test_property_matrix_has_words(ax):
+    plotting.property_matrix([[1.0, 0.99999], [0.25, 1.0]], ["x", "y"], ["entropy", "order"], ax=ax)
+    words = [t.get_text() for t in ax.texts]
+    assert words == ["✓ holds", "✗ broken\n(held 99.9 %)", "✗ broken\n(held 25 %)", "✓ holds"]
+    with pytest.raises(ValueError, match="must lie in"):
+        plotting.property_matrix([[1.5]], ["x"], ["y"])
+
+
+def test_a_new_figure_when_none_is_given():
+    axes = [
+        plotting.frontier({"a": ([1.0], [1.0])}),
+        plotting.next_token_bars(["a"], [1.0], [1.0]),
+        plotting.attention_heatmap([[1.0]], ["a"]),
+        plotting.property_matrix([[1.0]], ["a"], ["b"]),
+    ]
+    assert len({a.figure.number for a in axes}) == len(axes)
+
+
+def test_log_rank_shows_what_was_kept_and_lights_each_property(ax):
+    plotting.log_rank(
+        [0.6, 0.3, 0.1], [0.7, 0.0, 0.3], {"entropy": True, "order": False}, floor=1e-3, ax=ax
+    )
+    before, after, dropped = ax.lines
+    assert before.get_ydata().tolist() == [0.6, 0.3, 0.1]
+    assert after.get_xdata().tolist() == [1, 3] and after.get_ydata().tolist() == [0.7, 0.3]
+    assert dropped.get_xdata().tolist() == [2] and dropped.get_ydata().tolist() == [1e-3]
+    assert [text.get_text() for text in ax.texts] == ["✓ entropy", "✗ order"]
+    assert all(luminance(text.get_bbox_patch().get_facecolor()) > 0.6 for text in ax.texts)
+    with pytest.raises(ValueError, match="before sorted"):
+        plotting.log_rank([0.3, 0.6], [0.5, 0.5], {}, ax=ax)
+
+
+def test_forest_draws_every_interval_with_a_marker_per_group(ax):
+    one, two = Interval(0.1, 0.0, 0.3, 9), Interval(-1.0, -2.0, -0.5, 9)
+    plotting.forest(
+        ["a", "b"], {"even": [one, two], "uneven": [two, one]}, band=0.2, xlabel="nats", ax=ax
+    )
+    points = [container.lines[0] for container in ax.containers]
+    assert [line.get_xdata().tolist() for line in points] == [[0.1, -1.0], [-1.0, 0.1]]
+    assert (
+        len({line.get_marker() for line in points})
+        == len({line.get_color() for line in points})
+        == 2
+    )
+    bars = ax.containers[0].lines[2][0].get_segments()
+    assert [bar[:, 0].tolist() for bar in bars] == [[0.0, 0.3], [-2.0, -0.5]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    with pytest.raises(ValueError, match="one interval per row"):
+        plotting.forest(["a"], {"even": [one, two]}, ax=ax)
+
+
+def test_lines_draws_every_curve_with_its_own_look_and_its_name_at_its_end(ax):
+    plotting.lines(
+        {"up": ([0, 1, 2], [0.0, 1.0, 2.0]), "flat": ([0, 2], [1.9, 1.9], [1.8, 1.8], [2.0, 2.0])},
+        xlabel="step",
+        ylabel="nats",
+        ax=ax,
+    )
+    up, flat = ax.lines
+    assert up.get_ydata().tolist() == [0.0, 1.0, 2.0] and flat.get_xdata().tolist() == [0, 2]
+    assert (
+        up.get_color() != flat.get_color()
+        and up.get_linestyle() != flat.get_linestyle()
+        and up.get_marker() != flat.get_marker()
+    )
+    names = {text.get_text(): text for text in ax.texts}
+    assert names["up"].xy == (2, 2.0) and names["flat"].xy == (2, 1.9)
+    assert (
+        names["up"].xyann[1] > names["flat"].xyann[1]
+    )  # they end together: their names are moved apart
+    assert len(ax.collections) == 1 and ax.get_xlabel() == "step"
+    with pytest.raises(ValueError, match="of one length"):
+        plotting.lines({"a": ([1, 2], [1])}, xlabel="", ylabel="", ax=ax)
+
+
+def test_simplex_puts_every_point_between_its_corners_and_counts_them():
+    points = np.array(
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.6, 0.2, 0.2], [1 / 3, 1 / 3, 1 / 3 + 1e-12]]
+    )
+    ax = plotting.simplex(points, ("a", "b", "c"))
+    assert [t.get_text() for t in ax.texts] == ["a: 2", "b: 1", "c: 2"]
+    drawn = [line.get_xydata() for line in ax.lines[1:]]
+    assert np.allclose(drawn[0], [[0, 0], [0.3, 0.2 * np.sqrt(3) / 2]]) and np.allclose(
+        drawn[1], [[1, 0]]
+    )
+    assert np.allclose(drawn[2], [[0.5, np.sqrt(3) / 2], [0.5, np.sqrt(3) / 6]])
+    for points, corners in ((np.ones((2, 3)), "abc"), (np.eye(2), "ab"), (np.eye(3), "ab")):
+        with pytest.raises(ValueError, match="points must be"):
+            plotting.simplex(points, corners)
