@@ -46,7 +46,7 @@ def standard():
     return Dialogue.standard()
 
 
-def salad(ids, last):
+def noise(ids, last):
     p = 1.0
     for w in ids:
         p *= END if w == last else (1 - END) / (VOCAB - 1)
@@ -56,11 +56,11 @@ def salad(ids, last):
 def string(ids, last, listed, weights):
     """P of all strings that start with ids, given the topic's weights."""
     on_list = sum(w for x, w in zip(listed, weights, strict=True) if x[: len(ids)] == ids)
-    return (1 - EPSILON) * on_list + EPSILON * salad(ids, last)
+    return (1 - EPSILON) * on_list + EPSILON * noise(ids, last)
 
 
 def by_topics(ids):
-    """P(text) for each topic: a text is cut after its first "?" or <eos>, and each part comes from a list or a salad."""
+    """P(text) for each topic: a text is cut after its first "?" or <eos>, and each part comes from a list or is noise."""
     cut = next((i + 1 for i, w in enumerate(ids) if w in (0, 1)), len(ids))
     query, reply = ids[:cut], ids[cut:]
     return [
@@ -323,7 +323,7 @@ def test_the_predicted_switch(topics):
             mmi_switch_point(p[best : best + 1], alone[best : best + 1], p[:1], alone[:1])
         )
         expected = math.log(20 * open_topics) / math.log(20 * topics)
-        # The salads, one in a hundred, give every string a share that is too small to see.
+        # The random strings, one in a hundred, give every string a share that is too small to see.
         assert switch == pytest.approx(expected, abs=1e-3)
         if switch < 0.999:
             assert mmi_anti_lm(p, alone, switch - 1e-3).argmax() == 0
@@ -343,14 +343,14 @@ def test_exact_scores_rank_alike(lam, query):
     torch.testing.assert_close(other - one, lam * standard().log_query(asked), rtol=1e-9, atol=1e-9)
 
 
-def test_beyond_one_even_exact_scores_choose_salad():
+def test_beyond_one_even_exact_scores_choose_noise():
     lang = standard()
     word = lang.encode("melody")[0]
     many, asked = documents([word] * 30 + [0]), lang.queries.select(torch.tensor([0]))
-    for lam, salad_wins in ((0.9, False), (1.5, True)):
+    for lam, noise_wins in ((0.9, False), (1.5, True)):
         score = mmi_anti_lm(lang.log_reply_given_query(asked, many), lang.log_reply(many), lam)
         best = mmi_anti_lm(lang.reply_log_probs(asked)[0], lang.log_reply(lang.replies), lam).max()
-        assert bool(score > best) == salad_wins
+        assert bool(score > best) == noise_wins
 
 
 def test_less_is_known_the_generic_reply_is_further_ahead():
@@ -447,7 +447,7 @@ def test_a_listed_string_by_hand():
         [0.5 * 0.25 + 0.5 * 0.2 * 0.4, 0.5 * 0.75 + 0.5 * 0.2, 0.5 * 0.2 * 0.4]
     )
     # One step ends with 0.4 or gives one of three others; there are 1 / 0.4 steps on average.
-    assert source.salad_entropy() == pytest.approx(
+    assert source.noise_entropy() == pytest.approx(
         -(0.4 * math.log(0.4) + 0.6 * math.log(0.2)) / 0.4
     )
     assert source.fits(documents([3], [3, 2, 0], [1])).tolist() == [
