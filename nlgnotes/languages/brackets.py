@@ -154,7 +154,7 @@ class Brackets(Language):
         moves of the stack weighted by their probability; so it is
         :math:`\sum_s n_s H(P(\cdot \mid s)) / \sum_s n_s`.
         """
-        return float(self._visits @ torch.special.entr(self.table).sum(-1) / self._visits.sum())
+        return float(self._visits @ torch.special.entr(self.table).sum(-1)) / self.mean_length
 
     @cached_property
     def _visits(self) -> Float64[Tensor, " states"]:

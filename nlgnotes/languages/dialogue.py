@@ -250,11 +250,6 @@ class Dialogue(Language):
             queries = replace_rows(queries, silent, again)
         return queries, self._draw_replies(topics, generator)
 
-    def sample_replies(self, queries: Documents, generator: torch.Generator) -> Documents:
-        """One reply to each query, from P(T|S); raises as :meth:`log_query`."""
-        posterior = RowSampler(self.topic_posterior(queries).exp())
-        return self._draw_replies(posterior.draw(torch.arange(len(queries)), generator), generator)
-
     def joined(self, queries: Documents, replies: Documents) -> Documents:
         """Documents "query ? reply <eos>", for a model of P(T|S); raises as
         :meth:`log_reply_given_query`.

@@ -165,7 +165,7 @@ class Newswire(Language):
         could not have put where they stand.
         """
         never = (self.emission == 0).double().mean(-1).flatten(1)[self.slot_class]
-        return float((self._visits * never).sum() / self._visits.sum())
+        return float((self._visits * never).sum()) / self.mean_length
 
     # -- the two ready-made newswires ---------------------------------------------------------
 

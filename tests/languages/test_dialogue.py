@@ -235,29 +235,6 @@ def test_entropy_against_the_sum_over_strings():
         )
 
 
-@pytest.mark.parametrize("query", [[2, 1], [2, 3, 1], [4, 1]])
-def test_sampled_replies_have_their_probabilities(query):
-    n, asked = 20_000, documents(query)
-    drawn = toy().sample_replies(repeated(asked, n), generator(100, "replies"))
-    lists = [[0], [4, 0], [3, 0], [2, 0], [1, 0], [4, 2, 0]]
-    expected = (
-        toy()
-        .log_reply_given_query(repeated(asked, len(lists)), Documents.from_lists(lists))
-        .exp()
-        .tolist()
-    )
-    rows = [
-        tuple(r[:k]) for r, k in zip(drawn.tokens.tolist(), drawn.lengths.tolist(), strict=True)
-    ]
-    seen = [rows.count(tuple(x)) for x in lists]
-    assert (
-        stats.chisquare(
-            [*seen, n - sum(seen)], [*(n * p for p in expected), n * (1 - sum(expected))]
-        ).pvalue
-        > FALSE_ALARM
-    )
-
-
 def test_sampled_pairs_are_documents_with_a_reply():
     queries, replies = toy().sample_pairs(5000, generator(100, "pairs"))
     whole = toy().joined(queries, replies)
