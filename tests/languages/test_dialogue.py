@@ -1,4 +1,6 @@
-"""The dialogue language against a list of every way in which a text can come about; and what it is for."""
+"""The dialogue language against a list of every way in which a text can come about; and what it is
+for.
+"""
 
 import itertools
 import math
@@ -18,7 +20,8 @@ from nlgnotes.randomness import generator
 
 FALSE_ALARM = 1e-6
 
-# Two topics, three queries, three replies; words 2 and 3 stand in queries and in replies, and a reply is the start of another.
+# Two topics, three queries, three replies; words 2 and 3 stand in queries and in replies, and a
+# reply is the start of another.
 PRIOR, QUERIES, REPLIES = [0.6, 0.4], [[2, 1], [3, 1], [2, 3, 1]], [[4, 0], [4, 2, 0], [3, 0]]
 QUERY_TABLE, REPLY_TABLE = [[0.7, 0.0, 0.3], [0.0, 0.5, 0.5]], [[0.5, 0.0, 0.5], [0.0, 0.6, 0.4]]
 VOCAB, EPSILON, END = 5, 0.2, 0.7
@@ -60,7 +63,9 @@ def string(ids, last, listed, weights):
 
 
 def by_topics(ids):
-    """P(text) for each topic: a text is cut after its first "?" or <eos>, and each part comes from a list or is noise."""
+    """P(text) for each topic: a text is cut after its first "?" or <eos>, and each part comes from
+    a list or is noise.
+    """
     cut = next((i + 1 for i, w in enumerate(ids) if w in (0, 1)), len(ids))
     query, reply = ids[:cut], ids[cut:]
     return [
@@ -244,7 +249,8 @@ def test_sampled_pairs_are_documents_with_a_reply():
         + math.log(toy().reply_share)
     )
     torch.testing.assert_close(toy().log_prob(whole), total, rtol=1e-10, atol=1e-12)
-    # Their mean log-probability is the one that summing over short pairs gives: a z-test on one query's share.
+    # Their mean log-probability is the one that summing over short pairs gives: a z-test on one
+    # query's share.
     p = float(toy().log_query(documents([2, 1])).exp())
     hits = sum(q[:2] == [2, 1] for q in queries.tokens.tolist())
     assert stats.binomtest(hits, 5000, p).pvalue > FALSE_ALARM
@@ -341,7 +347,8 @@ def test_less_is_known_the_generic_reply_is_further_ahead():
         ahead, torch.tensor([20.0, 100.0, 400.0], dtype=torch.float64), rtol=0.02, atol=0
     )
     assert entropy[0] < entropy[1] < entropy[2]
-    # Half of the replies are specific: each step up in the number of topics adds half of its logarithm.
+    # Half of the replies are specific: each step up in the number of topics adds half of its
+    # logarithm.
     steps = torch.tensor([5.0, 4.0], dtype=torch.float64).log()
     torch.testing.assert_close(entropy.diff(), 0.99 * 0.5 * steps, rtol=0.01, atol=0)
     rare = Dialogue.standard(
