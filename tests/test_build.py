@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import build
 import execute
 import imports
 import nbformat
@@ -192,6 +193,7 @@ print("text", numbers.ONE)
 def book(tmp_path, toy, monkeypatch) -> Path:
     """A book whose page `alone` imports one file and whose page `text`, in Markdown, another."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     alone = notebook(
         "import os, toy.alone", "print(os.environ['OMP_NUM_THREADS'], os.getcwd())", WIDGET
     )
@@ -238,9 +240,12 @@ def test_a_page_is_executed_again_only_when_its_own_sources_change(book, capsys)
     write(book, {"toy/numbers.py": "ONE = 11"})
     run(book)
     assert executed(capsys) == ["text"] and outputs(book, "text") == "text 11\n"
-    assert len(get_cache(book / "cache").list_cache_records()) == 2, (
-        "what is out of date is removed"
-    )
+
+    write(book, {"book/text.md": TEXT.replace("numbers.ONE", "numbers.ONE + 1")})
+    run(book)
+    assert executed(capsys) == ["text"] and outputs(book, "text") == "text 12\n"
+    records = get_cache(book / "cache").list_cache_records()
+    assert len(records) == 2, "what is out of date is removed"
 
     record = get_cache(book / "cache").match_cache_notebook(found(book, "alone")[0].notebook)
     file = book / "cache" / "executed" / record.hashkey / "base.ipynb"
@@ -398,6 +403,48 @@ def test_a_cache_that_cannot_be_read_is_made_anew(book, capsys):
     write(book, {"cache/global.db": "this is no database"})
     run(book, "text")
     assert "starting anew" in capsys.readouterr().out and outputs(book, "text") == "text 1\n"
+
+
+def test_a_package_found_elsewhere_and_another_mode_are_errors(tmp_path):
+    config = "execute: {execute_notebooks: cache, timeout: 9}"
+    root = write(tmp_path, {"_config.yml": config, "nlgnotes/__init__.py": ""})
+    with pytest.raises(execute.ExecutionError, match="the notebooks must import nlgnotes from"):
+        execute.fill(tmp_path / "cache", root, [])
+    write(root, {"_config.yml": config.replace("cache", "force")})
+    with pytest.raises(ValueError, match="must be 'cache'; got 'force'"):
+        execute.fill(tmp_path / "cache", root, [])
+
+
+def test_a_build_that_fails_leaves_the_last_good_site_and_what_was_executed(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "WORK", tmp_path / "work")
+    monkeypatch.setattr(build, "SITE", tmp_path / "html")
+    monkeypatch.setattr(build.fetch_assets, "main", lambda: None)
+    made, kept = tmp_path / "work" / "_build", tmp_path / "work" / "_build" / ".jupyter_cache" / "x"
+
+    def fill(*_) -> None:
+        write(kept.parent, {"x": "executed"})
+
+    def program(status: int, page: str):
+        def run(*_, **__):
+            assert not (made / "html").exists(), "no page of an earlier build is left"
+            write(made / "html", {"index.html": page})
+            return subprocess.CompletedProcess([], status)
+
+        return run
+
+    def failing(*_) -> None:
+        raise execute.ExecutionError("failed: book/decoder")
+
+    monkeypatch.setattr(build.execute, "fill", fill)
+    monkeypatch.setattr(build.subprocess, "run", program(0, "good"))
+    assert build.build().read_text() == "good" and build.is_current()
+    monkeypatch.setattr(build.subprocess, "run", program(1, "bad"))
+    with pytest.raises(SystemExit, match="warnings and errors above; the last good site stays"):
+        build.build()
+    monkeypatch.setattr(build.execute, "fill", failing)
+    with pytest.raises(SystemExit, match="failed: book/decoder; the last good site stays"):
+        build.build()
+    assert (tmp_path / "html" / "index.html").read_text() == "good" and kept.is_file()
 
 
 # The Makefile, and the browser of the tests.
