@@ -377,7 +377,8 @@ def test_an_interruption_ends_every_kernel_and_keeps_what_is_done(book):
         book,
         {
             "main.py": f"import sys\nsys.path[:0] = {[str(Path(execute.__file__).parent)]!r}\n"
-            "import execute, pages\nfrom pathlib import Path\n"
+            "import execute, pages, signal\nfrom pathlib import Path\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
             f"book, config = Path({str(book)!r}), {CONFIG!r}\n"
             "found = pages.with_code(['book/done', 'book/running', 'book/waiting'], book, config)\n"
             "execute.execute(found, book / 'cache', book / 'toy', [], 700, 1)\n"
@@ -385,11 +386,14 @@ def test_an_interruption_ends_every_kernel_and_keeps_what_is_done(book):
     )
     program = subprocess.Popen([sys.executable, "main.py"], cwd=script, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
-    while not (book / "pid").is_file() or not (book / "pid").read_text():
-        assert program.poll() is None and time.monotonic() < deadline, program.stderr.read()
-        time.sleep(0.05)
-    program.send_signal(signal.SIGINT)
-    assert b"KeyboardInterrupt" in program.communicate(timeout=20)[1]
+    try:
+        while not (book / "pid").is_file() or not (book / "pid").read_text():
+            assert program.poll() is None and time.monotonic() < deadline, "no kernel started"
+            time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        assert b"KeyboardInterrupt" in program.communicate(timeout=20)[1]
+    finally:
+        program.kill()
     with pytest.raises(ProcessLookupError):
         os.kill(int((book / "pid").read_text()), 0)
     cache = get_cache(book / "cache")
