@@ -14,6 +14,14 @@ import torch  # noqa: E402
 torch.set_num_threads(1)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """As many workers of `-n auto` as lectures are executed side by side."""
+    import execute  # of book/_ext
+
+    return execute.workers()
+
+
 @pytest.fixture(autouse=True)
 def no_figure_left():
     """Close what a test drew: a later test may count the open figures."""

@@ -1,21 +1,13 @@
-"""The built site in a real browser with every other host blocked: over http, from the folder, dark, and on a phone.
-
-``python tests/test_site.py`` says how to get a Chromium when there is none, and exits non-zero.
-"""
+"""The built site in a real browser with every other host blocked: over http, from the folder, dark, and on a phone."""
 
 import functools
 import http.server
-import os
-import shutil
-import sys
 import threading
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))  # for the plain call
-
-import build  # noqa: E402
-import pytest  # noqa: E402
-import solutions  # noqa: E402
+import build
+import chromium
+import pytest
+import solutions
 
 PAGES = solutions.pages()
 HEAVIEST = 3_000_000  # bytes of a page and its pictures
@@ -29,20 +21,6 @@ VIEWS = """() => [document.querySelectorAll('script[type="application/vnd.jupyte
 SEEN = """box => [...box.querySelectorAll('.explorer-picture img, .explorer-picture .widget-html-content')]
     .filter(each => each.offsetParent !== null && each.getClientRects().length)
     .map(each => each.src ? each.src + each.alt : each.innerHTML).join('|')"""
-
-
-def chromium() -> str | None:
-    """The browser's path: the environment's CHROMIUM, or the first of the usual names."""
-    if named := os.environ.get("CHROMIUM"):
-        return shutil.which(named)
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((path for name in names if (path := shutil.which(name))), None)
-
-
-NO_CHROMIUM = (
-    "missing: a Chromium for the tests of the site. On Debian: apt-get install chromium; "
-    "elsewhere install Chromium or Chrome; or say where it is: CHROMIUM=/path/to/chromium make test"
-)
 
 
 class Visit:
@@ -101,9 +79,9 @@ def roots() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
-    path = chromium()
+    path = chromium.find()
     if not path:
-        pytest.fail(NO_CHROMIUM)
+        pytest.fail(chromium.MISSING)
     with sync_api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -246,8 +224,3 @@ def test_page_weighs_little(roots, page):
 def test_licences_of_the_fetched_assets_stand_in_the_site(roots):
     assert "Apache License" in (build.SITE / "_static" / "mathjax" / "LICENSE").read_text(encoding="utf-8")
     assert "BSD-3-Clause" in (build.SITE / "_static" / "widgets" / "package.json").read_text(encoding="utf-8")
-
-
-if __name__ == "__main__":
-    if not chromium():
-        sys.exit(NO_CHROMIUM)
