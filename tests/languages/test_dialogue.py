@@ -77,7 +77,7 @@ def by_topics(ids):
 
 
 def texts(length, words=range(1, VOCAB)):
-    """Every document of up to ``length`` tokens: finished ones, and prefixes of exactly ``length``."""
+    """Every finished document of up to ``length`` tokens, and every prefix of exactly so many."""
     ended = [[*t, 0] for n in range(length) for t in itertools.product(words, repeat=n)]
     return ended + [list(t) for t in itertools.product(words, repeat=length)]
 

@@ -68,7 +68,7 @@ LANGUAGES = {
 
 @cache
 def by_paths(text: tuple[int, ...]) -> tuple[float, ...]:
-    """P(text, topic) of the toy for each topic, by listing every hidden path: no forward algorithm."""
+    """P(text, topic) of the toy for each topic, by listing every hidden path."""
     lang = toy()
     result = []
     for z in range(len(lang.topics)):
@@ -88,7 +88,7 @@ def by_paths(text: tuple[int, ...]) -> tuple[float, ...]:
 
 
 def texts(vocab_size: int, length: int) -> list[list[int]]:
-    """Every document of up to ``length`` tokens: finished ones, and prefixes of exactly ``length``."""
+    """Every finished document of up to ``length`` tokens, and every prefix of exactly so many."""
     words = range(1, vocab_size)
     ended = [[*t, 0] for n in range(length) for t in itertools.product(words, repeat=n)]
     return ended + [list(t) for t in itertools.product(words, repeat=length)]

@@ -186,7 +186,7 @@ def test_exact_match_is_what_greedy_writing_gives(seed):
     )
     expected = [
         w[:n] == [*row, 0]
-        for w, n, row in zip(written.tokens.tolist(), written.lengths.tolist(), rows)
+        for w, n, row in zip(written.tokens.tolist(), written.lengths.tolist(), rows, strict=True)
     ]
     assert matches.tolist() == expected and any(expected)
 
@@ -194,7 +194,7 @@ def test_exact_match_is_what_greedy_writing_gives(seed):
 def test_copies():
     batch = copies(400, 2, 6, 5, generator(0))
     lengths = []
-    for inputs, targets, mask in zip(*(t.tolist() for t in batch)):
+    for inputs, targets, mask in zip(*(t.tolist() for t in batch), strict=True):
         n = inputs.index(0)
         lengths.append(n)
         row = inputs[:n]
