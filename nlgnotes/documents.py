@@ -1,7 +1,8 @@
 """Documents: a batch of texts as ids, with their lengths."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Bool, Int64
@@ -63,7 +64,7 @@ class Documents:
         return int(self.lengths.sum())
 
     @classmethod
-    def from_lists(cls, lists: Sequence[Sequence[int]]) -> "Documents":
+    def from_lists(cls, lists: Sequence[Iterable[SupportsIndex]]) -> "Documents":
         """Documents from lists of ids.
 
         Raises:
@@ -136,7 +137,7 @@ def concatenate(
     return Documents(torch.where(at < 0, ours, torch.where(at < more[:, None], theirs, 0)), lengths)
 
 
-def _row(ids: Sequence[int]) -> Int64[Tensor, " time"]:
+def _row(ids: object) -> Int64[Tensor, " time"]:
     try:
         row = torch.tensor(list(ids))
     except (TypeError, ValueError, RuntimeError):

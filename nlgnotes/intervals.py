@@ -36,10 +36,10 @@ class Interval:
         ValueError: not ``low <= value <= high``, a number that is not finite, or ``n`` below 1.
     """
 
-    value: float | int
-    low: float | int
-    high: float | int
-    n: int
+    value: SupportsFloat
+    low: SupportsFloat
+    high: SupportsFloat
+    n: SupportsIndex
 
     def __post_init__(self):
         for name in ("value", "low", "high"):

@@ -117,7 +117,8 @@ def _shown(value: object) -> str:
         return describe(value)
     if isinstance(value, int) and value.bit_length() > 1023:
         return f"an integer of {value.bit_length()} bits"
-    return repr(value)
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 def describe(value: object) -> str:

@@ -107,7 +107,7 @@ def _kl(log_p: Tensor, log_q: Tensor) -> PerRow:
     return torch.where(possible, safe_p.exp() * (safe_p - safe_q), 0.0).sum(-1).clamp(min=0.0)
 
 
-def _checked(log_p: Tensor, log_q: Tensor) -> tuple[Tensor, Tensor]:
+def _checked(log_p: object, log_q: object) -> tuple[Tensor, Tensor]:
     """Both in float64 and in one shape, after a check that every row is a distribution."""
     for name, x in (("log_p", log_p), ("log_q", log_q)):
         if not isinstance(x, Tensor) or x.dtype not in FLOATS or not x.dim() or not x.numel():

@@ -176,11 +176,12 @@ def self_bleu_per_document(
         best, holder, second = two_largest(owner, gram, count)
         most = np.where(owner == holder[gram], second[gram], best[gram])
         matched.append(np.bincount(owner, np.minimum(count, most), minlength=len(lengths)))
-    # The nearest length among the others stands beside one's own in the sorted list.
+    # The nearest length among the others stands beside one's own in the sorted list. An empty text
+    # has no words to be near to.
     size = lengths.cpu().numpy().astype(np.int64)
-    order = np.argsort(size, kind="stable")
+    order = np.argsort(size, kind="stable")[(size == 0).sum() :]
     far = np.concatenate([[-(2**40)], size[order], [2**40]])
-    nearest = np.empty_like(size)
+    nearest = np.zeros_like(size)
     nearest[order] = np.where(size[order] - far[:-2] <= far[2:] - size[order], far[:-2], far[2:])
     return torch.from_numpy(_bleu(_statistics(matched, size, nearest)))
 
@@ -219,8 +220,10 @@ def bleu_counts(
         np.maximum.at(most, gram[~ours], count[~ours])
         matches = np.minimum(count, most[gram])[ours]
         matched.append(np.bincount(owner[ours], matches, minlength=len(lengths)))
-    # Sorted upwards, so that of two references equally near argmin takes the shorter.
+    # Sorted upwards, so that of two references equally near argmin takes the shorter. An empty one
+    # has no words to be near to.
     size, other = lengths.numpy().astype(np.int64), np.unique(other.numpy())
+    other = other[other > 0] if other.max() > 0 else other
     nearest = other[np.abs(size[:, None] - other[None]).argmin(1)]
     return torch.from_numpy(_statistics(matched, size, nearest))
 
@@ -229,8 +232,9 @@ def bleu(counts: Int[Tensor, "documents counts"] | np.ndarray) -> float:
     r"""BLEU of a corpus: :math:`\min(1, e^{1 - r/c})\,(\prod_{m=1}^n p_m)^{1/n}`.
 
     Papineni et al. 2002. :math:`p_m` is all matches over all m-grams, c the length of the corpus
-    and r the sum of the nearest references' lengths (of two equally near, the shorter). Nothing is
-    smoothed: no match at some m gives 0, and so does a corpus without an m-gram.
+    and r the sum of the lengths of the nearest references that are not empty (of two equally near,
+    the shorter). Nothing is smoothed: no match at some m gives 0, and so does a corpus without an
+    m-gram.
 
     Args:
         counts: rows of :func:`bleu_counts`, or a resample of them.

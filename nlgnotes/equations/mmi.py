@@ -155,7 +155,7 @@ def _impossible(log_prob: Tensor, score: Tensor) -> Tensor:
     return torch.where(log_prob == -INF, -INF, score)
 
 
-def _check(**log_probs: Tensor) -> None:
+def _check(**log_probs: object) -> None:
     for name, values in log_probs.items():
         check_log_probs(name, values)
     shapes = [tuple(values.shape) for values in log_probs.values()]

@@ -131,7 +131,7 @@ def presence_penalty(logits: Scores, seen: Seen, amount: SupportsFloat = LOG_THE
     return _well(torch.where(seen, logits - amount, logits), "amount", amount)
 
 
-def _checked(logits: Tensor, seen: Tensor, theta: SupportsFloat) -> float | int:
+def _checked(logits: object, seen: object, theta: object) -> float | int:
     """theta as a plain number, after a check of all three."""
     check_scores("logits", logits)
     check_mask("seen", seen, logits.shape)

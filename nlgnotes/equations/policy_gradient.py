@@ -204,7 +204,7 @@ def discounted_returns(
     return returns.to(rewards.dtype)
 
 
-def _choices(logits: Tensor, rewards: Tensor) -> tuple[Tensor, Tensor]:
+def _choices(logits: object, rewards: object) -> tuple[Tensor, Tensor]:
     """The probability and the reward of each choice, 0 for the reward of an impossible one."""
     check_scores("logits", logits)
     _check_same("logits", logits, "rewards", rewards)
@@ -224,7 +224,7 @@ def _score(p: Tensor) -> Tensor:
     return torch.eye(p.shape[-1], dtype=p.dtype, device=p.device) - p[..., None, :]
 
 
-def _baseline(baseline: Tensor | SupportsFloat, rewards: Tensor) -> Tensor:
+def _baseline(baseline: object, rewards: Tensor) -> Tensor:
     """The baseline as a tensor, after a check that it broadcasts to the rewards."""
     if not isinstance(baseline, Tensor):
         b = check_interval("baseline", baseline, -math.inf, math.inf, closed="neither")
@@ -242,7 +242,7 @@ def _baseline(baseline: Tensor | SupportsFloat, rewards: Tensor) -> Tensor:
     return baseline
 
 
-def _check_same(name: str, x: Tensor, other: str, y: object) -> None:
+def _check_same(name: str, x: object, other: str, y: object) -> None:
     if not isinstance(y, Tensor) or y.dtype not in FLOATS or x.shape != y.shape:
         raise ValueError(
             f"{name} and {other} must have the same shape and be of floating point; "

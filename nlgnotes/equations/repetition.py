@@ -80,6 +80,7 @@ def repeated_ngrams(
     >>> repeated_ngrams(torch.tensor([[7, 5, 6, 9, 5, 6]]), torch.tensor([6]), n=2)
     tensor([[False, False, False, False,  True,  True]])
     """
+    check_lengths(tokens, lengths)
     n = check_count("n", n)
     ends = times_before(tokens, lengths, n) > 0
     out = ends.clone()

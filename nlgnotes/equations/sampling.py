@@ -5,6 +5,7 @@ Taught in: book/sampling.ipynb.
 
 import math
 from dataclasses import dataclass
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ class Temperature(Transform):
     tensor([4., 2.])
     """
 
-    T: float | int
+    T: SupportsFloat
 
     def __post_init__(self):
         object.__setattr__(self, "T", check_positive("T", self.T))
@@ -116,7 +117,7 @@ class TopK(Transform):
     tensor([-inf, 3., 1., -inf])
     """
 
-    k: int
+    k: SupportsIndex
 
     def __post_init__(self):
         object.__setattr__(self, "k", check_count("k", self.k))
@@ -146,7 +147,7 @@ class TopP(Transform):
     tensor([0.0000, 0.5000, 0.3000])
     """
 
-    p: float | int
+    p: SupportsFloat
 
     def __post_init__(self):
         object.__setattr__(self, "p", check_interval("p", self.p, 0, 1, closed="right"))
@@ -187,7 +188,7 @@ class MinP(Transform):
     tensor([0.6000, 0.3000, 0.0000])
     """
 
-    p: float | int
+    p: SupportsFloat
 
     def __post_init__(self):
         object.__setattr__(self, "p", check_interval("p", self.p, 0, 1))

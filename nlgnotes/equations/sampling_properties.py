@@ -141,7 +141,7 @@ def slope_preserved(
     return ((off <= allowed) | (run.squeeze(-1) <= 0)) & ~new
 
 
-def _check_distribution(name: str, p: Tensor) -> None:
+def _check_distribution(name: str, p: object) -> None:
     if not isinstance(p, Tensor) or p.dtype not in FLOATS or not p.dim() or not p.numel():
         raise ValueError(
             f"{name} must hold at least one row of at least one probability, in floating point; "
@@ -160,7 +160,7 @@ def _check_distribution(name: str, p: Tensor) -> None:
         )
 
 
-def _tolerance(p: Tensor, q: Tensor, given: SupportsFloat | None) -> Float64[Tensor, "*batch"]:
+def _tolerance(p: object, q: object, given: object) -> Float64[Tensor, "..."]:
     """The tolerance of every row, after checking both arguments."""
     _check_distribution("p", p)
     _check_distribution("q", q)

@@ -6,7 +6,7 @@ Taught in: book/sampling.ipynb.
 
 import math
 from dataclasses import dataclass
-from typing import SupportsFloat
+from typing import SupportsFloat, SupportsIndex
 
 import torch
 from jaxtyping import Float
@@ -44,7 +44,7 @@ class MaxEntropy(Transform):
         ValueError: ``E`` is not a finite number above 0.
     """
 
-    E: float | int
+    E: SupportsFloat
     raises = False
 
     def __post_init__(self):
@@ -86,7 +86,7 @@ class RandomMask(Transform):
         ValueError: ``rate`` is outside [0, 1].
     """
 
-    rate: float | int
+    rate: SupportsFloat
     keep_top: bool = True
     random = True
 
@@ -116,8 +116,8 @@ class NoisedTopK(Transform):
         ValueError: ``k`` is no integer of at least 1, or ``weight`` is outside [0, 1].
     """
 
-    k: int
-    weight: float | int
+    k: SupportsIndex
+    weight: SupportsFloat
     random = True
 
     def __post_init__(self):
@@ -149,8 +149,8 @@ class TemperedTopK(Transform):
         ValueError: ``k`` is no integer of at least 1, or ``T`` is not a finite number above 0.
     """
 
-    k: int
-    T: float | int
+    k: SupportsIndex
+    T: SupportsFloat
 
     def __post_init__(self):
         object.__setattr__(self, "k", check_count("k", self.k))
@@ -173,7 +173,7 @@ class RandomTopK(Transform):
         ValueError: ``max_k`` is no integer from 1 to 2^63 - 2.
     """
 
-    max_k: int
+    max_k: SupportsIndex
     random = True
 
     def __post_init__(self):
