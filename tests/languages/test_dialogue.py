@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nlgnotes.documents import Documents, concatenate, replace_rows
+from nlgnotes.documents import Documents
 from nlgnotes.equations.mmi import mmi_anti_lm, mmi_bidi, mmi_switch_point
 from nlgnotes.languages import Dialogue, language_digest
 from nlgnotes.languages.listed import Listed
@@ -439,18 +439,3 @@ def test_a_listed_string_by_hand():
         [False, True],
         [False, False],
     ]
-
-
-def test_putting_documents_together():
-    a, b = documents([5], [6, 7], [8]), documents([1, 2], [3], [4, 4])
-    assert concatenate(a, b).tokens.tolist() == [[5, 1, 2], [6, 7, 3], [8, 4, 4]]
-    part = concatenate(a, b, torch.tensor([True, False, True]))
-    assert part.tokens.tolist() == [[5, 1, 2], [6, 7, 0], [8, 4, 4]] and part.lengths.tolist() == [
-        3,
-        2,
-        3,
-    ]
-    new = replace_rows(a, torch.tensor([1]), documents([9]))
-    assert new.tokens.tolist() == [[5], [9], [8]] and new.lengths.tolist() == [1, 1, 1]
-    with pytest.raises(ValueError, match="pairs; got 3 and 1"):
-        concatenate(a, documents([1]))

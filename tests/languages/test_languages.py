@@ -360,38 +360,6 @@ def test_text_reads_like_text():
     )
 
 
-def test_documents():
-    documents = Documents.from_lists([[3, 1, 0], [2, 0], [4, 5, 6, 0]])
-    assert documents.lengths.tolist() == [3, 2, 4] and documents.total == 9 and len(documents) == 3
-    assert documents.mask.sum(-1).tolist() == [3, 2, 4]
-    chosen = documents.select(torch.tensor([1, 0]))
-    assert chosen.tokens.tolist() == [[2, 0, 0], [3, 1, 0]] and chosen.lengths.tolist() == [2, 3]
-    assert documents.select(documents.lengths > 3).tokens.tolist() == [[4, 5, 6, 0]]
-
-
-@pytest.mark.parametrize(
-    "tokens,lengths,match",
-    [
-        (torch.zeros(0, 2, dtype=torch.long), torch.zeros(0, dtype=torch.long), "non-empty"),
-        (torch.zeros(1, 2, dtype=torch.long), torch.tensor([3]), r"\[1, 2\]; got 3"),
-        (torch.zeros(1, 2, dtype=torch.long), torch.tensor([0]), r"got 0"),
-        (torch.tensor([[1, 2]]), torch.tensor([1]), "must be 0"),
-    ],
-)
-def test_documents_that_are_none(tokens, lengths, match):
-    with pytest.raises(ValueError, match=match):
-        Documents(tokens, lengths)
-
-
-def test_documents_of_a_wrong_type():
-    with pytest.raises(WRONG_TYPE):
-        Documents(torch.zeros(1, 2, dtype=torch.int32), torch.tensor([1]))
-    with pytest.raises(WRONG_TYPE):
-        Documents(torch.tensor([[1, 2]]), torch.tensor([1, 2]))
-    with pytest.raises(ValueError, match="at least 1 document"):
-        Documents.from_lists([])
-
-
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_errors(name):
     lang, draws = LANGUAGES[name](), generator(0)

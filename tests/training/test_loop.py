@@ -38,15 +38,6 @@ def run(model, path=None, callback=None, steps=20, every=7):
     )
 
 
-def test_document_batch_by_hand():
-    batch = document_batch(DOCUMENTS)
-    assert batch.inputs.tolist() == [[0, 3, 4], [0, 2, 0]]
-    assert batch.targets.tolist() == [[3, 4, 0], [2, 0, 0]]
-    assert batch.mask.tolist() == [[True, True, True], [True, True, False]]
-    with pytest.raises(ValueError, match="at least one token"):
-        document_batch(SimpleNamespace(tokens=TOKENS, mask=torch.zeros(2, 4).bool()))
-
-
 def test_loss_and_token_nll_are_two_roads():
     model, batch = Decoder(CONFIG, generator(0)), document_batch(DOCUMENTS)
     nll = token_nll(model, DOCUMENTS, batch_size=1)
