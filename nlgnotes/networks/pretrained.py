@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nlgnotes.networks.inputs import check_capacity, check_owner, check_row_index, check_step
 from nlgnotes.validation import check_count, check_tokens
 
-__all__ = ["Pretrained", "PretrainedCache"]
+__all__ = ["Pretrained", "PretrainedCache", "from_transformers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,3 +119,42 @@ class Pretrained(nn.Module):
         check_tokens("tokens", tokens, self.config.vocab_size)
         if length > self.config.context:
             raise ValueError(f"tokens must fit the context of {self.config.context}; got {length}")
+
+
+def from_transformers(name: str) -> tuple[Pretrained, Any]:
+    """A causal model of ``transformers`` (an optional extra) and its tokenizer.
+
+    Args:
+        name: of a model there, or a folder. Only safetensors are read, never pickle.
+
+    Returns:
+        The model, and its tokenizer; None where the folder has none.
+
+    Raises:
+        ImportError: ``transformers`` is not installed.
+        FileNotFoundError: there is no such model, here or on the network.
+        ValueError: its files are not what ``transformers`` writes.
+    """
+    try:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError:
+        raise ImportError(
+            f"loading 'hf:{name}' needs the optional package transformers: pip install transformers"
+        ) from None
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32, use_safetensors=True
+        )
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(
+            f"transformers has no model {name!r}, here or on the network; {error}"
+        ) from error
+    except Exception as error:  # whatever a library makes of a broken file
+        raise ValueError(f"transformers cannot read the model {name!r}; {error}") from error
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError):
+        tokenizer = None  # a folder with weights alone is enough to generate ids
+    except Exception as error:
+        raise ValueError(f"transformers cannot read the tokenizer {name!r}; {error}") from error
+    return Pretrained(model.eval()), tokenizer
