@@ -195,7 +195,7 @@ def _tensor(name: str, tensor: Any) -> tuple[tuple[int, ...], int]:
         raise ValueError(f"{name} must have a dtype, a shape and data_offsets")
     kind, shape, offsets = tensor["dtype"], tensor["shape"], tensor["data_offsets"]
     if not isinstance(kind, str) or kind not in ITEM_SIZES:
-        raise ValueError(f"{name} must hold one of {", ".join(ITEM_SIZES)}; got {kind!r}")
+        raise ValueError(f"{name} must hold one of {', '.join(ITEM_SIZES)}; got {kind!r}")
     if not all(
         isinstance(numbers, list) and all(type(n) is int and n >= 0 for n in numbers)
         for numbers in (shape, offsets)
