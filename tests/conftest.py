@@ -1,4 +1,6 @@
-"""Every test runs with the package's shapes enforced, with one thread per worker, and leaves no figure open."""
+"""Every test runs with the package's shapes enforced, with one thread per worker, and leaves no
+figure open.
+"""
 
 import json
 import subprocess

@@ -1,4 +1,6 @@
-"""Dates mean one day, are split by day, and reach both designs as the same tokens; copying is copying."""
+"""Dates mean one day, are split by day, and reach both designs as the same tokens; copying is
+copying.
+"""
 
 import math
 import re
@@ -31,7 +33,9 @@ def test_at_least_fifty_locales_each_in_one_group():
 
 
 def test_a_date_determines_its_day():
-    """Each format writes day, month and the whole year, in a Gregorian calendar, and all days of a leap year differ."""
+    """Each format writes day, month and the whole year, in a Gregorian calendar, and all days of a
+    leap year differ.
+    """
     words = set(Dates().words)
     for locale in LOCALES:
         for style in ("long", "full"):
@@ -70,7 +74,9 @@ def test_reading_and_writing_by_hand():
 
 
 def test_the_split_is_by_day():
-    """No test day is drawn for training in any language or direction; the share is a tenth (binomial, 5.5 sigma: once in 2e7)."""
+    """No test day is drawn for training in any language or direction; the share is a tenth
+    (binomial, 5.5 sigma: once in 2e7).
+    """
     days = [date(1900, 1, 1) + timedelta(i) for i in range(73049)]
     share = sum(date_split(day) == "test" for day in days) / len(days)
     assert abs(share - 0.1) < 5.5 * math.sqrt(0.09 / len(days))
@@ -153,7 +159,9 @@ def test_both_layouts_hold_the_same_signals(shapes):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_exact_match_is_what_greedy_writing_gives(seed):
-    """Two roads, on models trained a little so that some are right: the argmax given the target, and the text itself."""
+    """Two roads, on models trained a little so that some are right: the argmax given the target,
+    and the text itself.
+    """
     model = EncoderDecoder(
         EncoderDecoderConfig(4, 8, width=32, encoder_layers=1, layers=1, heads=2, hidden=16),
         generator(seed),
