@@ -46,10 +46,14 @@ def test_equals_torch_fused_attention(queries, keys, seed):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from(HALF), st.floats(0.01, 1000), st.integers(1, 64), st.integers(0, 99), st.booleans()
+    st.sampled_from(HALF),
+    st.floats(0.01, 1000),
+    st.integers(1, 64),
+    st.integers(0, 99),
+    st.booleans(),
 )
 def test_half_precision_equals_torch_fused_attention(dtype, size, width, seed, masked):
-    """Up to q·k = 6.4e7, a thousand times what float16 can hold, and scaled still a hundred times."""
+    """Up to q·k = 6.4e7, a thousand times what float16 can hold; scaled, a hundred times."""
     q, k = (normal(1, 2, 3, width, seed=seed + i).clamp(-1, 1) * size for i in range(2))
     q, k, v = q.to(dtype), k.to(dtype), normal(1, 2, 3, 4, seed=seed).to(dtype)
     mask = causal_mask(3) if masked else None

@@ -53,7 +53,9 @@ def test_every_cache_of_a_tree_holds_its_own_tokens(data):
         time = data.draw(st.integers(1, min(4, 12 - len(held))))
         how = data.draw(st.sampled_from(("step", "rows", "copy")))
         cache = {
-            "step": lambda c: c, "rows": lambda c: c.rows(torch.tensor([1, 0])), "copy": copy.deepcopy
+            "step": lambda c: c,
+            "rows": lambda c: c.rows(torch.tensor([1, 0])),
+            "copy": copy.deepcopy,
         }[how](cache)
         known.append((extended(cache, time, value), held + [value] * time))
     for cache, held in known:

@@ -35,7 +35,9 @@ def test_weights_and_dropout_come_from_the_generators_only():
 def test_agrees_with_the_equations():
     """Cho et al.'s gated unit, written out."""
     model = make(dropout=0.0)
-    w, u, b, c = (getattr(model.gru, f"{kind}_{of}_l0") for kind in ("weight", "bias") for of in ("ih", "hh"))
+    w, u, b, c = (
+        getattr(model.gru, f"{kind}_{of}_l0") for kind in ("weight", "bias") for of in ("ih", "hh")
+    )
     h, scores = torch.zeros(4, 8), []
     for x in TEXTS.T:
         (r, z, n), (hr, hz, hn) = (

@@ -1,4 +1,4 @@
-"""Rotary positions agree with Llama's, with their definition, and with what can be worked by hand."""
+"""Rotary positions agree with Llama's, with their definition and with what is worked by hand."""
 
 import pytest
 import torch
@@ -53,14 +53,14 @@ def test_rotary_bound_bounds_every_score(half, distance, seed, base):
 
 
 def test_rotary_bound_by_hand():
-    # Width 2: |S_1| = |e^(i x)| = 1 at every distance. Width 4, base 1: the angles are equal, so |S_2| = 2.
+    # Width 2: |S_1| = |e^(i x)| = 1 at every distance. Width 4, base 1: equal angles, so |S_2| = 2.
     d = torch.tensor([0.0, 0.7, 40.0])
     torch.testing.assert_close(rotary_bound(d, 2), torch.ones(3).double())
     torch.testing.assert_close(rotary_bound(d, 4, 1), torch.full((3,), 1.5).double())
 
 
 def test_aligned_scores_decay_on_average_and_independent_ones_do_not():
-    """4,000 vectors of width 16; a mean of n scores with variance v is off by more than 5.5 sqrt(v/n) once in 2e7."""
+    """4,000 vectors; a mean of n scores with variance v is off by 5.5 sqrt(v/n) once in 2e7."""
     n, width, d = 4000, 16, torch.tensor([0, 1, 7, 60, 500])
     q, k = (
         normal(n, 1, width, dtype=torch.float64),
@@ -71,7 +71,8 @@ def test_aligned_scores_decay_on_average_and_independent_ones_do_not():
     error = 5.5 * aligned.std(0) / n**0.5
     assert ((aligned.mean(0) - width * rotary_alignment(d, width)).abs() <= error).all()
     assert (independent.mean(0).abs() <= 5.5 * (width / n) ** 0.5).all()
-    # E s^2 = d and E s^4 = 3 d^2 + 6 d, so a squared score has variance 2 d^2 + 6 d; the mean square stays d at every distance.
+    # E s^2 = d and E s^4 = 3 d^2 + 6 d, so a squared score has variance 2 d^2 + 6 d; the mean
+    # square stays d at every distance.
     assert ((independent**2).mean(0) - width).abs().max() <= 5.5 * (
         (2 * width**2 + 6 * width) / n
     ) ** 0.5
@@ -88,10 +89,10 @@ def test_rotary_roads_agree():
         qkv[:, :, 2].transpose(1, 2),
     ]
     weights = [normal(2, 5, 7, 6, seed=s).double() for s in range(3)]
-    for a, b in zip(fast, slow):
+    for a, b in zip(fast, slow, strict=True):
         torch.testing.assert_close(a, b)
     grads = [
-        torch.autograd.grad(sum((w * x).sum() for w, x in zip(weights, road)), qkv)[0]
+        torch.autograd.grad(sum((w * x).sum() for w, x in zip(weights, road, strict=True)), qkv)[0]
         for road in (fast, slow)
     ]
     torch.testing.assert_close(*grads)
@@ -101,11 +102,9 @@ def test_rotary_roads_agree():
     ("call", "message"),
     [
         (lambda: rotary_angles(torch.arange(2), 3), "width must be even"),
-        (lambda: rotary_angles(torch.zeros(2, 2), 4), r"got torch.float32 of shape \(2, 2\)"),
         (lambda: rotary_angles(torch.tensor([torch.inf]), 4), "finite angles"),
-        (lambda: rotary_angles(torch.arange(9), 40, 1e-300), "finite angles; got base 1e-300"),
+        (lambda: rotary_angles(torch.tensor([1e30]), 40, 1e-300), "got base 1e-300"),
         (lambda: apply_rotary(torch.zeros(7, 4), *torch.zeros(2, 7, 3)), "twice the tables"),
-        (lambda: apply_rotary(torch.zeros(6, 6), torch.zeros(7, 3), torch.zeros(7, 2)), "one shape"),
     ],
 )
 def test_bad_arguments_are_named(call, message):
@@ -118,7 +117,9 @@ def test_a_turn_keeps_its_dtype_and_is_rounded_once(dtype):
     x, at = normal(3, 5, 8, dtype=torch.float64).to(dtype), torch.arange(5)
     assert rotary(x, at).dtype == dtype
     exact = rotary(x.double(), at)
-    torch.testing.assert_close(rotary(x, at).double(), exact, atol=4 * torch.finfo(dtype).eps, rtol=0)
+    torch.testing.assert_close(
+        rotary(x, at).double(), exact, atol=4 * torch.finfo(dtype).eps, rtol=0
+    )
 
 
 def test_rotary_equals_llama():
@@ -129,5 +130,5 @@ def test_rotary_equals_llama():
         rotary_angles(torch.arange(11), 8).float(),
     )
     cos, sin = (torch.cat((t, t), -1)[None] for t in (angles.cos(), angles.sin()))
-    for ours, theirs in zip((q, k), llama.apply_rotary_pos_emb(q, k, cos, sin)):
+    for ours, theirs in zip((q, k), llama.apply_rotary_pos_emb(q, k, cos, sin), strict=True):
         torch.testing.assert_close(rotary(ours, torch.arange(11)), theirs, atol=1e-5, rtol=0)
