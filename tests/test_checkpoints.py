@@ -167,27 +167,3 @@ def test_a_tokenizer_comes_back(tmp_path):
         checkpoints.save(tmp_path / "t", model, tokenizer=tokenizer, recipe={}, metrics={})
     )
     assert loaded.tokenizer == tokenizer and loaded.words is None
-
-
-def test_a_pretrained_model_from_a_folder(tmp_path):
-    transformers = pytest.importorskip("transformers")
-    config = transformers.GPT2Config(
-        vocab_size=11, n_positions=16, n_embd=8, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
-    )
-    theirs = transformers.GPT2LMHeadModel(config).eval()
-    theirs.save_pretrained(tmp_path / "gpt")
-    model = checkpoints.load(f"hf:{tmp_path / 'gpt'}").model
-    t = torch.randint(11, (2, 6), generator=generator(0))
-    torch.testing.assert_close(model(t), theirs(t).logits)
-    first, cache = model.step(t[:, :4], model.empty_cache(2, 8))
-    torch.testing.assert_close(
-        torch.cat((first, model.step(t[:, 4:], cache)[0]), 1), model(t).detach(), atol=1e-5, rtol=0
-    )
-    with pytest.raises(FileNotFoundError, match="transformers has no model"):
-        checkpoints.load(f"hf:{tmp_path / 'nothing'}")
-
-
-def test_without_transformers_the_error_says_so(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "transformers", None)
-    with pytest.raises(ImportError, match="optional package transformers"):
-        checkpoints.load("hf:gpt2")

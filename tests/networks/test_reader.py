@@ -52,7 +52,7 @@ def test_cached_equals_uncached_for_any_split(parts, seed):
 
 
 def test_generate_writes_from_a_source():
-    """Greedy by :func:`generate` is what greedy by whole forward passes is; one source row serves many."""
+    """Greedy is what greedy by whole forward passes is; one source row serves many."""
     model, (source, mask, _) = make(std=0.2), pair()
     written = generate(
         model.read(source, mask),

@@ -25,7 +25,7 @@ TWO = EncoderDecoderConfig(
 
 
 def counted(act):
-    """FLOPs by torch's counter; torch's plain attention, because the counter does not see the fused one on a CPU."""
+    """FLOPs by torch's counter, with its plain attention: it cannot see the fused one on a CPU."""
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         act()
     return counter.get_total_flops()
@@ -75,7 +75,7 @@ def test_with_a_cache_the_replies_are_the_same():
 
 
 def test_orders_of_growth():
-    """Totals over n turns are polynomials in n of the stated degrees: that difference is constant and not 0."""
+    """Totals over n turns are polynomials in n of these degrees: that difference is constant."""
     for cost, config, degree in (
         (cost_with_cache, ONE, 1),
         (cost_rereading, ONE, 2),
