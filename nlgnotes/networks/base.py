@@ -31,7 +31,7 @@ class Config:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Config":
+    def from_dict(cls, values: Any) -> "Config":
         """The inverse of :meth:`to_dict`, strict.
 
         Raises:

@@ -49,7 +49,7 @@ class DecoderConfig(Config):
     layers: int = 4
     heads: int = 4
     hidden: int = 512
-    rope_base: float = 10000.0
+    rope_base: float | int = 10000.0
     positions: str = "rotary"
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class DecoderConfig(Config):
             )
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "DecoderConfig":
+    def from_dict(cls, values: Any) -> "DecoderConfig":
         """As :meth:`Config.from_dict`. Without ``positions``, as once written, they are rotary."""
         old = isinstance(values, Mapping) and "positions" not in values
         return super().from_dict({**values, "positions": "rotary"} if old else values)

@@ -59,7 +59,7 @@ class ByteBPE:
     are the bytes 0 to 255; 257 + i is the i-th merge, a pair of earlier ids.
 
     Args:
-        merges: pairs of ids in the order in which they were learned.
+        merges: pairs of ids (integers of any kind) in the order in which they were learned.
 
     Raises:
         ValueError: a merge of ids that do not exist yet, of ``<eos>``, twice the same, or of more
@@ -72,7 +72,7 @@ class ByteBPE:
 
     eos = 0
 
-    def __init__(self, merges: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(self, merges: Iterable[Any] = ()) -> None:
         self._bytes = [b""] + [bytes([b]) for b in range(256)]
         self._ids: dict[tuple[int, int], int] = {}
         for given in _listed("merges", merges):
@@ -180,7 +180,7 @@ class ByteBPE:
         """
         return [i for piece in pieces(text) for i in self._encoded(piece)]
 
-    def decode(self, ids: Iterable[int] | np.ndarray | Tensor) -> str:
+    def decode(self, ids: Iterable[Any]) -> str:
         """The text of some ids; ``<eos>`` has none.
 
         Bytes that are not UTF-8 (a cut character) become U+FFFD.
@@ -193,8 +193,8 @@ class ByteBPE:
         """
         return b"".join(map(self.token_bytes, _row(ids))).decode("utf-8", errors="replace")
 
-    def token_bytes(self, token: int) -> bytes:
-        """The bytes that one id stands for (``b""`` for ``<eos>``).
+    def token_bytes(self, token: Any) -> bytes:
+        """The bytes that one id stands for (``b""`` for ``<eos>``), an integer of any kind.
 
         Raises:
             ValueError: no integer, or an id outside the vocabulary.
