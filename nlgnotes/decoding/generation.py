@@ -129,7 +129,7 @@ def generate(
             if scores is not logits:
                 sampler_log_prob = log_probabilities(scores).gather(-1, chosen)[:, 0]
             if stop_token is not None:
-                # Not a product: a row that has ended may have drawn a token of log-probability -inf.
+                # Not a product: what a row that has ended draws may have log-probability -inf.
                 drawn = drawn * alive
                 log_prob = log_prob.masked_fill(~alive, 0.0)
                 sampler_log_prob = sampler_log_prob.masked_fill(~alive, 0.0)
@@ -176,7 +176,8 @@ def log_probabilities(logits: Float[Tensor, "*batch vocab"]) -> Float[Tensor, "*
     >>> log_probabilities(torch.zeros(2, dtype=torch.bfloat16))
     tensor([-0.6931, -0.6931])
     """
-    return logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+    half = logits.dtype in (torch.float16, torch.bfloat16)
+    return (logits.float() if half else logits).log_softmax(-1)
 
 
 def _check_alike(name: str, scores: Any, logits: Tensor) -> None:

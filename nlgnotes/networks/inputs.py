@@ -24,18 +24,28 @@ def check_mask(name: str, mask: object) -> None:
         raise ValueError(f"{name} must be a boolean tensor (True: may be seen); got {kind}")
 
 
-def embed(tokens: Tensor, embedding: Float[Tensor, "vocab width"]) -> Tensor:
+def embed(
+    tokens: Tensor, embedding: Float[Tensor, "vocab width"], dtype: torch.dtype | None = None
+) -> Tensor:
     """The rows of the embedding for some ids.
 
+    Args:
+        tokens: the ids.
+        embedding: one row for each id.
+        dtype: of the cache that the tokens go into; None where there is none.
+
     Raises:
-        ValueError: an id outside the vocabulary.
+        ValueError: an id outside the vocabulary, or a cache of another dtype than the embedding's.
     """
     try:
-        return F.embedding(tokens, embedding)
+        x = F.embedding(tokens, embedding)
     except IndexError:
         # The look-up tests every id anyway, so a step need not test them a second time.
         check_tokens("tokens", tokens, len(embedding))
         raise
+    if dtype is not None and dtype != x.dtype:
+        raise ValueError(f"cache must be of the model's dtype {x.dtype}; got {dtype}")
+    return x
 
 
 def check_step(tokens: object, batch: int) -> None:
@@ -68,8 +78,8 @@ def check_capacity(capacity: int | None, context: int) -> int:
     return int(capacity)
 
 
-def check_owner(cache: Any, kind: type, model: object, dtype: torch.dtype) -> None:
-    """Raise ``ValueError`` unless ``cache`` is of this kind and dtype and from this very model.
+def check_owner(cache: Any, kind: type, model: object) -> None:
+    """Raise ``ValueError`` unless ``cache`` is of this kind and from this very model.
 
     Another model's cache of the same sizes would be read without a complaint, and mean nothing.
     """
@@ -81,8 +91,6 @@ def check_owner(cache: Any, kind: type, model: object, dtype: torch.dtype) -> No
     owner: weakref.ref | None = cache.owner
     if owner is None or owner() is not model:
         raise ValueError("cache must come from this model's empty_cache; got another model's")
-    if cache.dtype != dtype:
-        raise ValueError(f"cache must be of the model's dtype {dtype}; got {cache.dtype}")
 
 
 def check_row_index(index: object, batch: int) -> None:

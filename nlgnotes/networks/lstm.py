@@ -163,7 +163,7 @@ class LSTMModel(nn.Module):
             ValueError: ids outside the vocabulary, rows that differ from the state's, tokens that
                 do not fit its capacity, or another model's state.
         """
-        check_owner(cache, LSTMState, self, self.embedding.dtype)
+        check_owner(cache, LSTMState, self)
         check_step(tokens, len(cache.hidden))
         length = cache.length + tokens.shape[1]
         if length > cache.capacity:
@@ -172,6 +172,7 @@ class LSTMModel(nn.Module):
                 f"got {cache.length} read and {tokens.shape[1]} new"
             )
         state = cache.hidden[None], cache.cell[None]
-        read, (hidden, cell) = self.lstm(embed(tokens, self.embedding), state)
+        x = embed(tokens, self.embedding, cache.dtype)
+        read, (hidden, cell) = self.lstm(x, state)
         after = LSTMState(hidden[0], cell[0], length, cache.capacity, cache.owner)
         return self.output(read), after

@@ -102,8 +102,12 @@ class Pretrained(nn.Module):
             ValueError: ids outside the vocabulary, shapes that differ from the cache's, tokens that
                 do not fit it, or another model's cache.
         """
-        check_owner(cache, PretrainedCache, self, self.model.dtype)
+        check_owner(cache, PretrainedCache, self)
         check_step(tokens, cache.batch)
+        if cache.dtype != self.model.dtype:
+            raise ValueError(
+                f"cache must be of the model's dtype {self.model.dtype}; got {cache.dtype}"
+            )
         length = cache.length + tokens.shape[1]
         if length > cache.capacity:
             raise ValueError(

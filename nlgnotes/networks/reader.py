@@ -105,10 +105,10 @@ class Reader:
                 do not fit it, or another reader's cache.
         """
         model = self.model
-        check_owner(cache, Memory, self, model.embedding.dtype)
+        check_owner(cache, Memory, self)
         check_step(tokens, cache.batch)
         start, past = cache.past.length, cache.past.advance(tokens.shape[1])
-        x = embed(tokens, model.embedding)
+        x = embed(tokens, model.embedding, cache.dtype)
         cos, sin = model.cos[start : past.length], model.sin[start : past.length]
         mask, seen = causal_mask(tokens.shape[1], past.length), cache.mask[:, None, None]
         for layer, (block, cross) in enumerate(zip(model.decoder, model.across, strict=True)):

@@ -274,11 +274,11 @@ class Decoder(nn.Module):
             ValueError: ids outside the vocabulary, shapes that differ from the cache's, tokens that
                 do not fit it, or another model's cache.
         """
-        check_owner(cache, Cache, self, self.embedding.dtype)
+        check_owner(cache, Cache, self)
         check_step(tokens, cache.batch)
         start, time = cache.length, tokens.shape[1]
         after = cache.advance(time)
-        x = self._embedded(tokens, start)
+        x = self._embedded(tokens, start, cache.dtype)
         # Half precision takes the fused road, which scores in float32; float64 takes it because
         # `turn` and `flip` were rounded with the scale in them.
         if time == 1 and x.dtype == torch.float32:
@@ -303,6 +303,6 @@ class Decoder(nn.Module):
             raise ValueError(f"tokens must fit the context of {self.config.context}; got {time}")
         return self._embedded(tokens, 0), self.cos[:time], self.sin[:time]
 
-    def _embedded(self, tokens: Tensor, start: int) -> Tensor:
-        x = embed(tokens, self.embedding)
+    def _embedded(self, tokens: Tensor, start: int, dtype: torch.dtype | None = None) -> Tensor:
+        x = embed(tokens, self.embedding, dtype)
         return x if self.places is None else x + self.places[start : start + tokens.shape[1]]
