@@ -118,6 +118,33 @@ def test_other_dtypes_read_and_step(dtype, positions):
         torch.testing.assert_close(logits.double(), exact, atol=slack, rtol=slack)
 
 
+def test_a_step_of_float64_is_exact_where_the_scale_is_not():
+    """Heads of width 6: the root of 6 rounded to float32 would be seen at 1e-8."""
+    model = make(config=replace(SMALL, heads=2)).double()
+    for p in model.parameters():
+        p.data.mul_(6)
+    t, cache = tokens(3, 6), model.empty_cache(3)
+    steps = []
+    for at in range(6):
+        logits, cache = model.step(t[:, at : at + 1], cache)
+        steps.append(logits)
+    torch.testing.assert_close(torch.cat(steps, 1), model(t).detach(), atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_scores_beyond_float16_do_not_spoil_a_step(dtype):
+    """Queries and keys of some hundreds: scaled, a score is beyond 65,504 still."""
+    model, t = make(), tokens(3, 4)
+    for block in model.blocks:
+        block.qkv.data[:24].mul_(2e4)
+    model = model.to(dtype)
+    _, cache = model.step(t[:, :3], model.empty_cache(3))
+    logits, _ = model.step(t[:, 3:], cache)
+    q, k, _ = model.blocks[0].queries_keys_values(model.embedding[t], model.cos[:4], model.sin[:4])
+    assert (q.double() @ k.double().mT).max() / 2 > 65504 and torch.isfinite(logits).all()
+    torch.testing.assert_close(logits[:, 0], model(t)[:, -1].detach(), atol=0.02, rtol=0.02)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.integers(1, 9),

@@ -139,8 +139,11 @@ def test_some_sources_only():
 def test_hostile_files_are_passed_over(installation, tmp_path):
     """What cannot be read, or only without end, is not read: the rest is as it was."""
     before, package = corpus.read_corpus().documents, tmp_path / "pretend"
-    (package / "nested.py").write_text(f'"""{OTHER}"""\nx = {"(" * 5000}')
-    (package / "signs.py").write_text(f'"""{OTHER}"""\nx = {"-" * 200_000}1')
+    # A fifth of a file must be text, or it is not even parsed.
+    text = f'"""{OTHER * 300}"""\nx = '
+    (package / "nested.py").write_text(f"{text}{'(' * 50_000}")
+    (package / "signs.py").write_text(f"{text}{'-' * 50_000}1")
+    (package / "calls.py").write_text(f"{text}f{'()' * 20_000}")
     (package / "binary.py").write_bytes(b'"""' + bytes(range(256)) * 99 + b'"""')
     (package / "zero.py").write_bytes(b'"""' + OTHER.encode() + b'\0"""')
     (package / "large.py").write_text(f'"""{OTHER}"""' + " " * corpus.LARGEST_FILE)
@@ -158,6 +161,7 @@ def test_hostile_files_are_passed_over(installation, tmp_path):
 def test_long_docstrings_take_no_longer_than_they_are(unit):
     """Patterns that start anew at every character would take hours for these."""
     started = time.process_time()
-    prose.clean(f"The {unit * 200_000} end.")
+    for text in (f"The {unit * 200_000} end.", f"{unit * 200_000}x", f"x\n{unit * 200_000}x"):
+        prose.clean(text)
     list(corpus._sections(unit * 200_000))
     assert time.process_time() - started < 10
