@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "nlgnotes"
 # What stands in this list imports only what stands before it; the files of a folder also each
 # other.
 ORDER = [
-    "validation", "randomness", "files", "intervals", "documents", "batches",
+    "validation", "randomness", "files", "reading", "intervals", "documents", "batches",
     "equations", "networks", "text",
     "measurements", "checkpoints", "frames", "widgets", "claims", "plotting",
     "languages", "tasks", "decoding", "training", "experiments", "recipes",
