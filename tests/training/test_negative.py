@@ -15,7 +15,8 @@ from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
 from nlgnotes.training.likelihood import next_token_loss, token_nll
 from nlgnotes.training.loop import fit
-from nlgnotes.training.negative import FrequentReplies, bad_replies, negative_training, reply_to
+from nlgnotes.decoding.documents import generate_documents
+from nlgnotes.training.negative import FrequentReplies, bad_replies, negative_training
 
 CONFIG = DecoderConfig(vocab_size=12, context=32, width=16, layers=1, heads=2, hidden=32)
 LANGUAGE = Markov.even(12, generator(0, "finetuning"))
@@ -38,7 +39,7 @@ def same(a, b):
 def test_replies_are_those_to_each_query_alone():
     model = fresh()
     queries = Documents.from_lists([[3, 4], [5], [6, 7], [8]])
-    together = reply_to(
+    together = generate_documents(
         model, queries, max_new_tokens=9, sampler=Sampler((TopK(1),)), generator=generator(0)
     )
     assert len(together) == 4
@@ -153,7 +154,7 @@ def test_the_loss_falls_without_bound_where_nothing_good_holds_it():
     specific = language.in_list(good) > 0
 
     def measured():
-        said = reply_to(
+        said = generate_documents(
             model, queries, max_new_tokens=12, sampler=Sampler(), generator=generator(2, "said")
         )
         batch = reply_batch(queries.select(specific), good.select(specific))
@@ -222,7 +223,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path):
         if step == 4:
             raise KeyboardInterrupt
 
-    whole, cut, other = fresh(), fresh(), fresh(9)
+    whole, cut, other = fresh(), fresh(), fresh()
     expected = start(whole)
     with pytest.raises(KeyboardInterrupt):
         start(cut, tmp_path / "run", interrupt)

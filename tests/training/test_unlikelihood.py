@@ -195,7 +195,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, kind):
     expected = start(whole)
     with pytest.raises(KeyboardInterrupt):
         start(cut, tmp_path / "run", interrupt)
-    other = fresh(9)
+    other = fresh()
     assert start(other, tmp_path / "run").losses == expected.losses and same(whole, other)
 
 
