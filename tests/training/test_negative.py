@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from nlgnotes.batches import document_batch, reply_batch
+from nlgnotes.decoding.documents import generate_documents
 from nlgnotes.decoding.generation import generate
 from nlgnotes.documents import Documents
 from nlgnotes.equations.sampling import Sampler, TopK
@@ -15,7 +16,6 @@ from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
 from nlgnotes.training.likelihood import next_token_loss, token_nll
 from nlgnotes.training.loop import fit
-from nlgnotes.decoding.documents import generate_documents
 from nlgnotes.training.negative import FrequentReplies, bad_replies, negative_training
 
 CONFIG = DecoderConfig(vocab_size=12, context=32, width=16, layers=1, heads=2, hidden=32)
