@@ -1,4 +1,4 @@
-"""Documents that a model writes: each as if it were written alone, and in the order of the draws."""
+"""Documents that a model writes: each as if written alone, and in the order of the draws."""
 
 import pytest
 import torch

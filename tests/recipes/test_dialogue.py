@@ -38,9 +38,8 @@ def test_dialogue_models_are_measured_on_what_their_law_speaks_of(name, tmp_path
         "dialogue-reply": (replies, torch.zeros_like(replies.lengths), language.log_reply(replies)),
     }[name]
     count = documents.lengths - given
-    ours = sum(
-        float(row[g:].sum()) for row, g in zip(token_nll(made.model, documents), given.tolist())
-    )
+    rows = zip(token_nll(made.model, documents), given.tolist(), strict=True)
+    ours = sum(float(row[g:].sum()) for row, g in rows)
     assert made.metrics["model_nats_per_token"]["value"] == pytest.approx(
         ours / int(count.sum()), rel=1e-5
     )

@@ -28,7 +28,8 @@ def test_shipped_language_models_are_as_near_the_floor_as_they_say(name):
     gap = ratio_of_totals(
         token_nll(shipped.model, fresh).double().sum(-1) - floor, floor, confidence=1 - 1e-7
     )
-    # Two intervals that both hold the truth (false alarm < 1e-6: the claimed one widened from 1.96 to 5.5 standard errors).
+    # Two intervals that both hold the truth (false alarm < 1e-6: the claimed one widened from 1.96
+    # to 5.5 standard errors).
     wide = 5.5 / 1.96 * (claimed["high"] - claimed["low"]) / 2
     assert gap.low <= claimed["value"] + wide and claimed["value"] - wide <= gap.high
     if name == "newswire-lm":
@@ -47,7 +48,8 @@ def test_the_shipped_bracket_model_remembers_what_is_open():
     model, language = checkpoints.load("brackets-lm").model, Brackets.standard()
     tokens = language.sample(300, generator(1, "brackets-lm", "memory"), max_length=127).tokens
     stacks, depth = language.stack_after(tokens)
-    # Where a closer has just uncovered a bracket that was open 20 tokens before: since then the depth was never less.
+    # Where a closer has just uncovered a bracket that was open 20 tokens before: since then the
+    # depth was never less.
     now = depth[:, 20:]
     rows, t = (
         ((now < depth[:, 19:-1]) & (now > 0) & (depth.unfold(1, 21, 1).amin(-1) == now)).nonzero().T

@@ -81,7 +81,10 @@ def test_the_shipped_text_models_beat_their_own_controls(name):
     shipped = checkpoints.load(name)
     assert shipped.metrics["bits_per_byte"]["high"] < 2
     # A sentence of English that no docstring holds, and the same words in alphabetical order.
-    sentence = "If the argument is not given, the function returns a list of the names of the files in the directory."
+    sentence = (
+        "If the argument is not given, the function returns a list of the names of the files in "
+        "the directory."
+    )
     shuffled = " ".join(sorted(sentence.split()))
     rows = [Documents.from_lists([shipped.tokenizer.encode(t)]) for t in (sentence, shuffled)]
     nats = [float(token_nll(shipped.model, row).sum()) for row in rows]

@@ -54,7 +54,8 @@ def test_making_twice_gives_the_same_and_says_that_it_agrees(tmp_path, capsys, l
     run(tiny("newswire-lm"), folder=tmp_path)
     made = checkpoints.load(tmp_path / "newswire-lm")
     first = made.digest
-    # The metrics are those of the weights as they are stored: measured again on the same documents they are the same number.
+    # The metrics are those of the weights as they are stored: measured again on the same documents
+    # they are the same number.
     fresh = Newswire.toy().sample(20, generator(0, "newswire-lm", "evaluation"), max_length=16)
     again = recipe.gap_metrics(made.model, Newswire.toy(), fresh)
     assert again["relative_gap"]["value"] == pytest.approx(
@@ -107,7 +108,7 @@ def test_an_interrupted_recipe_goes_on_and_ends_the_same(tmp_path, monkeypatch, 
 
 def test_groups_of_like_length_take_every_document_equally_often():
     drawn = Markov.even(20, generator(0, "x")).sample(200, generator(1, "x"), max_length=40)
-    # All eight groups of one drawing: they partition it, and each holds about an eighth of the tokens.
+    # All eight groups of one drawing: they partition it, each with about an eighth of the tokens.
     groups = {}
     for seed in range(120):  # a group is missed with probability (7/8)**120 * 8 < 1e-6
         group = drawn.select(recipe.rows_of_like_length(drawn.lengths, 8, generator(seed, "g")))

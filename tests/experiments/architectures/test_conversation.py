@@ -1,4 +1,4 @@
-"""The formulas are what torch's own counter counts, and what a conversation costs grows by the orders that the lecture names."""
+"""The formulas are what torch's counter counts; costs grow by the orders that the lecture names."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ TWO = EncoderDecoderConfig(
 
 
 def counted(act):
-    """FLOPs by torch's counter; torch's plain attention, because the counter does not see the fused one on a CPU."""
+    """FLOPs by torch's counter, which does not see fused attention on a CPU: so the plain one."""
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         act()
     return counter.get_total_flops()
@@ -66,7 +66,8 @@ def test_encoder_decoder_flops_are_torchs_count(new, past, source):
 
 
 def test_decoder_flops_by_hand():
-    # Width 2, hidden 1, one token, one layer, one word: qkv 2*6*2, out 2*2*2, up and down 2*2*2 in all, scores and values 2*2*2, logits 2*2.
+    # Width 2, hidden 1, one token, one layer, one word: qkv 2*6*2, out 2*2*2, up and down 2*2*2
+    # in all, scores and values 2*2*2, logits 2*2.
     assert (
         decoder_flops(DecoderConfig(1, 8, width=2, layers=1, heads=1, hidden=1), 1)
         == 24 + 8 + 8 + 8 + 4
@@ -113,7 +114,7 @@ def test_with_a_cache_the_replies_are_the_same():
 
 
 def test_orders_of_growth():
-    """Totals over n turns are polynomials in n of the stated degrees: that difference is constant and not 0."""
+    """Totals are polynomials in the turns: the difference of that degree is constant, not 0."""
     for cost, config, degree in (
         (cost_with_cache, ONE, 1),
         (cost_rereading, ONE, 2),

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import pad
 
+from nlgnotes.decoding.documents import generate_documents
 from nlgnotes.documents import Documents
 from nlgnotes.equations.divergences import jensen_shannon, kl_divergence, total_variation
 from nlgnotes.experiments.exposure_bias import conditional, prefixes
@@ -28,7 +29,8 @@ V = TOY.vocab_size
 MODEL = Decoder(DecoderConfig(V, context=16, width=12, layers=1, heads=2, hidden=16), generator(0))
 
 
-FIVE_SIGMA_AND_MORE = 5.5  # two-sided normal tail 4e-8: with the few dozen comparisons here, false alarms stay below 1e-5 / 10
+# Two-sided normal tail 4e-8: with the few dozen comparisons here, false alarms below 1e-6.
+FIVE_SIGMA_AND_MORE = 5.5
 
 
 class Perfect:
@@ -55,7 +57,7 @@ def listed(length):
 
 
 def test_a_model_that_knows_the_truth_is_nowhere_wrong():
-    texts = prefixes.model_documents(Perfect(), 50, 6, generator(7))
+    texts = generate_documents(Perfect(), 50, max_new_tokens=6, generator=generator(7))
     found = conditional.divergences_after(Perfect(), TOY, texts, range(6))
     for values in found.values():
         assert float(values.nan_to_num().abs().max()) < 1e-12
@@ -142,3 +144,30 @@ def test_the_accumulated_excess_is_a_weighted_mean_of_eb_c(steps, seed):
     )
     by_hand = [100 * ((ratio[:i] @ weight[:i]) / weight[:i].sum() - 1) for i in range(1, steps + 1)]
     assert excess == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("at", [[0], [2], [1, 3], [4]])
+def test_ill_logits_are_refused_where_a_document_still_runs(value, at):
+    """NaN stands for a document that has ended: an ill model must not look like one."""
+
+    class Ill(Perfect):
+        def __call__(self, tokens):
+            logits = super().__call__(tokens).clone()
+            logits[0] = value
+            return logits
+
+    text = Documents.from_lists([[1, 2, 3, 4], [2, 1, 4, 3]])
+    with pytest.raises(ValueError, match="the model's logits must"):
+        conditional.divergences_after(Ill(), TOY, text, at)
+    ended = Documents.from_lists([[0], [2, 1, 4, 3]])  # ill only where nothing is compared
+    later = [t for t in at if t]
+    if later:
+        found = conditional.divergences_after(Ill(), TOY, ended, later)
+        assert all(x[0].isnan().all() and not x[1].isnan().any() for x in found.values())
+
+
+@pytest.mark.parametrize("x", [[1, 1, 1], [1, 2, math.nan], [0, math.inf, 1]])
+def test_a_slope_over_no_spread_is_refused(x):
+    with pytest.raises(ValueError, match="x must hold finite numbers, two of them different"):
+        conditional.slopes(np.ones((4, 3)), x)

@@ -2,10 +2,12 @@
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from nlgnotes.decoding.documents import generate_documents
 from nlgnotes.documents import Documents
 from nlgnotes.equations.sampling import Sampler, TopK
 from nlgnotes.experiments.exposure_bias import prefixes
@@ -22,7 +24,24 @@ V = TOY.vocab_size
 MODEL = Decoder(DecoderConfig(V, context=16, width=12, layers=1, heads=2, hidden=16), generator(0))
 
 
-FIVE_SIGMA_AND_MORE = 5.5  # two-sided normal tail 4e-8: with the few dozen comparisons here, false alarms stay below 1e-5 / 10
+# Two-sided normal tail 4e-8: with the few dozen comparisons here, false alarms below 1e-6.
+FIVE_SIGMA_AND_MORE = 5.5
+
+
+class Perfect:
+    """A model that gives the language's own distribution; its cache is what it has read."""
+
+    config = SimpleNamespace(vocab_size=V, context=64)
+
+    def __call__(self, tokens):
+        return TOY.all_next_log_probs(tokens[:, 1:])
+
+    def empty_cache(self, batch, capacity):
+        return torch.zeros(batch, 0, dtype=torch.long)
+
+    def step(self, tokens, cache):
+        read = torch.cat((cache, tokens), 1)
+        return self(read)[:, -tokens.shape[1] :].float(), read
 
 
 def listed(length):
@@ -91,11 +110,24 @@ def test_four_prefixes_are_alike_in_length_and_none_has_ended():
 
 def test_a_greedy_model_writes_one_prefix_from_nothing_and_many_from_true_words():
     greedy = Sampler((TopK(1),))
-    alone = prefixes.model_documents(MODEL, 30, 5, generator(6), sampler=greedy)
+    alone = generate_documents(MODEL, 30, max_new_tokens=5, generator=generator(6), sampler=greedy)
     assert len(alone.tokens.unique(dim=0)) == 1
     context = torch.tensor([[1, 2], [3, 4], [1, 2]])
-    text = prefixes.model_documents(MODEL, 3, 5, generator(6), sampler=greedy, context=context)
+    text = prefixes.continue_prefixes(MODEL, context, 3, generator(6), sampler=greedy)
     assert text.tokens[:, :2].equal(context) and text.tokens[0].equal(text.tokens[2])
-    assert prefixes.continue_prefixes(MODEL, context, 3, generator(6), sampler=greedy).tokens.equal(
-        text.tokens
-    )
+
+
+def test_continued_prefixes_are_as_wide_as_asked_for_whether_they_end_or_not():
+    class Ends(Perfect):
+        def step(self, tokens, cache):
+            logits, cache = super().step(tokens, cache)
+            return torch.full_like(logits, -9.0).index_fill(-1, torch.tensor([0]), 99.0), cache
+
+    text = prefixes.continue_prefixes(Ends(), torch.tensor([[1, 2]]), 5, generator(0))
+    assert text.tokens.shape == (1, 7) and text.lengths.tolist() == [3]
+
+
+@pytest.mark.parametrize("size", [(0, 5, 9), (2, 0, 9), (2, 5, 1), (2, -1, 9)])
+def test_words_that_cannot_be_drawn_are_refused(size):
+    with pytest.raises(ValueError, match="must be an integer of at least"):
+        prefixes.random_words(*size, generator(0))

@@ -37,7 +37,7 @@ def test_a_laws_batch_counts_exactly_what_the_law_speaks_of(law):
     assert batch.targets[batch.mask].tolist() == [
         token
         for row, long, n in zip(
-            documents.tokens.tolist(), documents.lengths.tolist(), size.tolist()
+            documents.tokens.tolist(), documents.lengths.tolist(), size.tolist(), strict=True
         )
         for token in row[long - n : long]
     ]

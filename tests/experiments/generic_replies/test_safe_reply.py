@@ -57,7 +57,8 @@ def test_the_stance_of_the_language_itself_is_the_exact_one():
     assert torch.allclose(found.log_prob.double(), exact[:, 0], atol=1e-4)
     assert torch.allclose(found.lead.double(), exact[:, 0] - exact[:, 1:].max(-1).values, atol=1e-4)
     assert (found.lead > 0).tolist() == [False] * 5 + [True] * 2
-    # 400 samples of a surprise with a standard deviation of about 4 nats: 6 standard errors, false alarms below 1e-8 (salads have a tail).
+    # 400 samples of a surprise with a standard deviation of about 4 nats: 6 standard errors, false
+    # alarms below 1e-8 (strings that are no sentences have a tail).
     assert float(
         (found.entropy.double() - language.reply_entropy(queries)).abs().max()
     ) < 6 * 5 / math.sqrt(400)

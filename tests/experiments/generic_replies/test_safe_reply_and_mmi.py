@@ -1,6 +1,6 @@
 """The long measurement has a row for every run and look."""
 
-from nlgnotes.experiments.generic_replies.generic_replies import measure
+from nlgnotes.experiments.generic_replies.safe_reply_and_mmi import measure
 
 SIZES = {
     "width": 16,
