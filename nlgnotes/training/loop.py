@@ -126,7 +126,8 @@ def fit(
             chosen = (shapes, steps, learning_rate, weight_decay, warmup, clip, identity)
             settings = hashlib.sha256(repr(chosen).encode()).hexdigest()
             file = RunCheckpoint(checkpoint, model, optimizer, generator, settings, steps)
-            losses, tokens, seconds = file.resume(first_step)
+            past = file.resume(first_step)
+            losses, tokens, seconds = [*past.losses], past.tokens, past.seconds
         _check_weights(trained, len(losses))
         # Where the generator stood before the step that may be interrupted, and whether weights
         # and losses belong to the same step: not so inside the update itself.
@@ -165,13 +166,13 @@ def fit(
                     # A pass over the weights, so not at every step: the next loss shows it there.
                     _check_weights(trained, step)
                     if file is not None:
-                        file.save(losses, tokens, seconds, before)
+                        file.save(History(step + 1, tuple(losses), tokens, seconds), before)
                 if callback is not None:
                     callback(step + 1, value)
         except KeyboardInterrupt:
             # Inside an update weights and losses disagree: then the last saving stands.
             if file is not None and whole:
-                file.save(losses, tokens, seconds, before)
+                file.save(History(len(losses), tuple(losses), tokens, seconds), before)
                 generator.set_state(before)  # whoever goes on with this generator is at the step
             raise
         finally:

@@ -12,14 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from numpy.random import get_state as numpy_state
 from safetensors import safe_open
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 
 from nlgnotes.files import write_whole
 from nlgnotes.training.digest import batch_digest
+from nlgnotes.training.history import History
 
 __all__ = ["RunCheckpoint"]
 
@@ -61,11 +62,9 @@ class RunCheckpoint:
         self.start = _state(model)
         self.generator_start = generator.get_state()
         self.first: dict[str, Any] = {}
-        self._chance: tuple[Tensor, Any] = _global_chance()
+        self._chance = _global_chance()
 
-    def resume(
-        self, first_step: Callable[[], tuple[Any, float, float]]
-    ) -> tuple[list[float], int, float]:
+    def resume(self, first_step: Callable[[], tuple[Any, float, float]]) -> History:
         """Set model, optimiser and generator to where the file's run stood, or begin one.
 
         Args:
@@ -73,14 +72,14 @@ class RunCheckpoint:
                 nothing; called with the weights and the generator of the start.
 
         Returns:
-            The losses so far, how many tokens were learned from, and the seconds spent.
+            The history so far.
 
         Raises:
             ValueError: the file is damaged, or belongs to another run.
         """
         if not self.path.exists():
             self.first = self._at_start(first_step)
-            return [], 0, 0.0
+            return History(0, (), 0, 0.0)
         tensors, about = self._read()
         known = {k: _part(tensors, f"{k}.") for k in ("start", "model")}
         here, states = batch_digest(self.start), {k: batch_digest(v) for k, v in known.items()}
@@ -107,18 +106,17 @@ class RunCheckpoint:
         state = self.optimizer.state_dict()
         self.optimizer.load_state_dict({**state, "state": _moments(tensors)})
         self.generator.set_state(tensors["generator.now"])
-        return tensors["losses"].tolist(), about["tokens"], about["seconds"]
+        return History.from_json(about["history"])
 
-    def save(self, losses: list[float], tokens: int, seconds: float, generator: Tensor) -> None:
+    def save(self, history: History, generator: Tensor) -> None:
         """Write the run as it stands; ``generator`` is its state after the last whole step."""
         tensors = {f"start.{k}": v for k, v in self.start.items()}
         tensors |= {f"model.{k}": v for k, v in _state(self.model).items()}
         for i, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{k}": v.clone() for k, v in moments.items()}
         tensors |= {"generator.start": self.generator_start, "generator.now": generator}
-        tensors["losses"] = torch.tensor(losses, dtype=torch.float64)
-        about = {"first": self.first, "tokens": tokens, "seconds": seconds}
-        about |= {"settings": self.settings, "tensors": batch_digest(tensors)}
+        about = {"first": self.first, "history": history.to_json(), "settings": self.settings}
+        about["digest"] = batch_digest([about, tensors])
         write_whole(self.path, tensor_bytes(tensors, {FORMAT: json.dumps(about)}))
 
     def compare_first(self, batch: Any, loss: float, gradient: float) -> None:
@@ -139,8 +137,7 @@ class RunCheckpoint:
 
     def check_chance(self, step: int) -> None:
         """Raise ``ValueError`` if a global generator, which the file does not hold, has moved."""
-        now, names = _global_chance(), ("torch", "numpy")
-        moved = [n for n, a, b in zip(names, self._chance, now, strict=True) if not _equal(a, b)]
+        moved = [name for name, now in _global_chance().items() if now != self._chance[name]]
         if moved:
             raise ValueError(
                 "draw, model and loss must draw from generator alone where a checkpoint is kept; "
@@ -186,22 +183,18 @@ class RunCheckpoint:
     def _largest_size(self) -> int:
         """No file of this run has more bytes: two states, two moments, losses and a header."""
         states = sum(t.numel() * t.element_size() + 1000 for t in self.start.values())
-        return 5 * states + 16 * self.steps + 1_000_000
+        return 5 * states + 40 * self.steps + 1_000_000
 
     def _what_is_wrong(self, tensors: Tensors, about: dict[str, Any]) -> str | None:
         """A word for what in the file cannot be so, or None."""
-        if about["tensors"] != batch_digest(tensors):
-            return "a digest that is not its tensors'"
+        said = {k: v for k, v in about.items() if k != "digest"}
+        if about["digest"] != batch_digest([said, tensors]):
+            return "another digest"
         for part in ("start", "model"):
             if _shapes(_part(tensors, f"{part}.")) != _shapes(self.start):
                 return f"other shapes in {part}"
-        losses, (tokens, seconds) = tensors["losses"], (about["tokens"], about["seconds"])
-        if losses.dim() != 1 or len(losses) > self.steps or not bool(losses.isfinite().all()):
-            return "losses"
-        if type(tokens) is not int or tokens < 0:
-            return "tokens"
-        if type(seconds) is not float or not 0 <= seconds < math.inf:
-            return "seconds"
+        if History.from_json(about["history"]).steps > self.steps:
+            return "more steps"
         kinds = {k: type(v) for k, v in about["first"].items()}
         if kinds != {"batch": str, "loss": float, "gradient": float}:
             return "first step"
@@ -250,15 +243,10 @@ def _moments(tensors: Tensors) -> dict[int, Tensors]:
     return moments
 
 
-def _global_chance() -> tuple[Tensor, Any]:
-    numpy_state = np.random.get_state(legacy=False)["state"]
-    return torch.get_rng_state(), (numpy_state["key"], numpy_state["pos"])
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor):
-        return torch.equal(a, b)
-    return a[1] == b[1] and bool((a[0] == b[0]).all())
+def _global_chance() -> dict[str, str]:
+    """Digests of where the global generators stand."""
+    states = {"torch": torch.get_rng_state(), "numpy": numpy_state(legacy=False)}
+    return {name: batch_digest(state) for name, state in states.items()}
 
 
 def _same(a: str | float, b: str | float) -> bool:

@@ -148,7 +148,7 @@ def test_a_part_of_another_run_is_not_taken(tmp_path, monkeypatch):
         (tmp_path / "squares.json").unlink()
 
 
-@pytest.mark.parametrize("names", [("a", "a"), ("a/b",), ("..",), ("",), ("/a",)])
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "b", "a"), ("a/b",), ("/a",), ("../a",)])
 def test_a_part_has_a_name_of_its_own(tmp_path, names):
     def twice(settings, seed, *, progress, keep):
         return {str(i): keep(name, lambda i=i: i) for i, name in enumerate(names)}

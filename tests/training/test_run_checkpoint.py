@@ -406,7 +406,6 @@ def test_a_damaged_file_is_a_value_error_that_names_it(tmp_path):
 
 
 WRONG = {
-    "losses": torch.tensor([1.0, math.nan], dtype=torch.float64),
     "generator.now": torch.zeros(5, dtype=torch.uint8),
     "generator.start": torch.zeros(5056),
     "model.norm": torch.ones(9),
@@ -430,30 +429,39 @@ def test_contents_that_cannot_be_right_are_refused(tmp_path, name, forged):
         run(path)
 
 
+HISTORY = {"steps": 1, "losses": [1.0], "tokens": 5, "seconds": 1.0}
 ABOUT = [
-    ("tokens", -1), ("tokens", "7"), ("tokens", None), ("seconds", -1.0), ("seconds", "x"),
-    ("seconds", 1e999), ("first", {}), ("first", None), ("first", [1]), ("settings", None),
-    ("settings", "x"), ("tensors", None), ("first", {"batch": 1, "loss": 1.0, "gradient": 1.0}),
+    ("settings", None), ("settings", "x"), ("digest", None), ("digest", "x"),
+    ("first", {}), ("first", None), ("first", [1]), ("first", {"batch": "", "loss": 1.0}),
+    ("first", {"batch": 1, "loss": 1.0, "gradient": 1.0}),
     ("first", {"batch": "", "loss": [], "gradient": 1.0}),
+    ("history", None), ("history", HISTORY), ("history", "{}"), ("history", "[" * 10_000),
+    ("history", json.dumps({**HISTORY, "tokens": -1})),
+    ("history", json.dumps({**HISTORY, "seconds": None})),
+    ("history", json.dumps({**HISTORY, "losses": [math.nan]})),
+    ("history", json.dumps({**HISTORY, "steps": 13, "losses": [1.0] * 13})),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("key", "value"), ABOUT)
-def test_what_a_file_says_of_itself_is_checked(tmp_path, key, value):
+@pytest.mark.parametrize("forged", [False, True])
+@pytest.mark.parametrize(("key", "value"), ABOUT, ids=lambda x: repr(x)[:30])
+def test_what_a_file_says_of_itself_is_checked(tmp_path, key, value, forged):
     path = tmp_path / "run.training"
     run(path)
-    rewrite(path, {}, {key: value}, False)
+    rewrite(path, {}, {key: value}, forged and key != "digest")
     with pytest.raises(ValueError, match=r"run\.training"):
         run(path)
 
 
 def rewrite(path, tensors, about, forged):
-    """The file with something else in it; ``forged`` gives it the digest of its own tensors."""
+    """The file with something else in it; ``forged`` gives it the digest of its own contents."""
     with safe_open(path, "pt") as file:
-        said = json.loads(file.metadata()[FORMAT])
+        said = json.loads(file.metadata()[FORMAT]) | about
     tensors = load_file(path) | tensors
-    said |= {"tensors": batch_digest(tensors)} if forged else {}
-    save_file(tensors, path, {FORMAT: json.dumps(said | about)})
+    if forged:
+        del said["digest"]
+        said["digest"] = batch_digest([said, tensors])
+    save_file(tensors, path, {FORMAT: json.dumps(said)})
 
 
 @pytest.mark.parametrize("path", [5, "", b"run", 1.5, [], object()])
