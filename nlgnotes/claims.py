@@ -83,7 +83,7 @@ class Ledger:
                 experiment).
             sentence: what is claimed.
             holds: whether this run agrees (a bool, or a tensor or array of one).
-            ours: an :class:`~nlgnotes.estimate.Interval`, a number, or words.
+            ours: an :class:`Interval`, a number, or words.
             margin: the threshold that was fixed beforehand; a finding must state one.
             paper: the paper's figure, with its table or section.
             source: how well that figure is known; the marks V, V2 and T, alone or as "[V]" in a

@@ -65,3 +65,54 @@ def plain():
         return json.loads(done.stdout)
 
     return evaluate
+
+
+@pytest.fixture(scope="session")
+def small_book():
+    """Builds ``book/`` of a folder with the page of its package: the pages, and the warnings."""
+    import io
+    import re
+
+    from bs4 import BeautifulSoup
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
+    settings = {
+        "extensions": ["myst_nb", "api"],
+        "nb_execution_mode": "off",
+        "nitpicky": True,
+        "html_theme": "basic",
+        "exclude_patterns": ["out"],
+        "add_module_names": False,
+        "toc_object_entries": False,
+    }
+
+    def build(folder, package):
+        contents = "Book\n====\n\n.. toctree::\n   :glob:\n\n   book/*\n"
+        (folder / "index.rst").write_text(contents)
+        out, warnings = folder / "out", io.StringIO()
+        asked = {**settings, "api_package": package}
+        with docutils_namespace():
+            Sphinx(folder, None, out, out / "trees", "html", asked, None, warnings).build()
+        texts = {page.stem: page.read_text("utf-8") for page in (out / "book").glob("*.html")}
+        pages = {name: BeautifulSoup(text, "html.parser") for name, text in texts.items()}
+        return pages, re.sub(r"\x1b\[[\d;]*m", "", warnings.getvalue())
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def linked():
+    """Pairs of a lecture and a name: as the page of the package links them, and as lectures do."""
+
+    def pairs(pages):
+        there, back = set(), set()
+        for line in pages["api"].select("dl.py p.api-lectures"):
+            name = line.find_parent("dl").find("dt")["id"]
+            there |= {(link.text, name) for link in line.find_all("a")}
+        for lecture in pages.keys() - {"api"}:
+            links = pages[lecture].select("details.api-used a")
+            back |= {(lecture, link["href"].removeprefix("api.html#")) for link in links}
+        return there, back
+
+    return pairs
