@@ -1,10 +1,12 @@
-"""The long experiments: how each shipped measurement is made, again and again with the same outcome.
+"""Experiments: how each shipped measurement is made, and made again with the same outcome.
 
-``python -m nlgnotes.recipes NAME`` runs them as it makes the checkpoints. An experiment is done in parts. Each part is
-kept as soon as it is there, so that an interrupted one goes on with the part it was at.
+``python -m nlgnotes.recipes NAME`` runs them as it makes the checkpoints. An experiment is done in
+parts. Each part is kept as soon as it is there, so that an interrupted one goes on with the part
+it was at.
 """
 
 import hashlib
+import inspect
 import json
 import shutil
 import time
@@ -29,13 +31,15 @@ class Experiment:
 
     Args:
         name, summary: of its file; one line for ``--list``.
-        measure: ``measure(settings, seed, progress=…, keep=…)`` gives the data, JSON-able. ``keep(part, compute)`` returns
-            ``compute()``, or what it returned before the run was interrupted.
+        measure: ``measure(settings, seed, progress=…, keep=…)`` gives the data, JSON-able.
+            ``keep(part, compute)`` returns ``compute()``, or what it returned before the run was
+            interrupted; every part has a name of its own.
         seed: of all its chance.
         settings: everything that was chosen; they go into the measurement's ``recipe``.
         headline: from the data to the one number by which two makings are compared.
         tolerance: the largest difference of the two if they agree.
         models: the shipped checkpoints that it looks at; their digests go into the ``recipe``.
+
     """
 
     name: str
@@ -57,6 +61,10 @@ def run_experiment(
 ) -> bool:
     """Make one measurement, and say how it compares with the shipped one.
 
+    A part that was kept is taken again only for the same name, seed, settings and models, by their
+    digests, with the same torch and the same code: that of every file of this package, and of
+    ``measure``. A part that is damaged is computed again.
+
     Args:
         experiment: one of ``EXPERIMENTS``.
         force: replace a shipped measurement even where the new one does not agree with it.
@@ -67,6 +75,8 @@ def run_experiment(
         False where a shipped measurement does not agree with the new one.
 
     Raises:
+        ValueError: two parts of one name, a name that is none of a file, or a part that JSON cannot
+            hold.
         KeyboardInterrupt: calling again goes on with the part that was interrupted.
     """
     root = measurements.FOLDER if folder is None else folder
@@ -79,22 +89,32 @@ def run_experiment(
         "settings": json.loads(json.dumps(dict(experiment.settings))),
     }
     about["models"] = {name: checkpoints.load(name).digest for name in experiment.models}
-    known, spent = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12], 0.0
+    chosen = json.dumps(
+        [about, _code_digest(experiment.measure), torch.__version__], sort_keys=True
+    )
+    known, seconds = hashlib.sha256(chosen.encode()).hexdigest()[:12], {}
 
     def keep(part: str, compute: Callable[[], Any]) -> Any:
-        nonlocal spent
+        if part in seconds or Path(part).name != part:
+            raise ValueError(f"part must be a file's name that no other part has; got {part!r}")
         file = work / f"{known}.{part}.json"
-        if not file.exists():
+        kept = _read_part(file)
+        if kept is None:
             began = time.perf_counter()
             value = compute()
-            write_whole(file, json.dumps({"value": value, "seconds": time.perf_counter() - began}))
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        spent += kept["seconds"]
+            row = {"value": value, "seconds": time.perf_counter() - began}
+            try:
+                write_whole(file, json.dumps(row))
+            except TypeError as error:
+                raise ValueError(f"part {part!r} must be JSON; {error}") from None
+            # As it is read when the run goes on: a tuple is a list then, a number as key a string.
+            kept = _read_part(file)
+        seconds[part] = kept["seconds"]
         return kept["value"]
 
     data = experiment.measure(experiment.settings, experiment.seed, progress=progress, keep=keep)
     about |= {
-        "seconds": round(spent, 1),
+        "seconds": round(sum(seconds.values()), 1),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
@@ -107,9 +127,8 @@ def run_experiment(
         changed = [k for k in ("settings", "models") if old.recipe.get(k) != about[k]]
         note = f" (not the same {', '.join(changed)})" if changed else ""
         verdict = "agrees" if agrees else "does not agree"
-        say(
-            f"{experiment.name}: {now:.4g}, shipped {before:.4g}: {verdict} within {experiment.tolerance:g}{note}"
-        )
+        within = f"{verdict} within {experiment.tolerance:g}{note}"
+        say(f"{experiment.name}: {now:.4g}, shipped {before:.4g}: {within}")
     else:
         say(f"{experiment.name}: {now:.4g}")
     if not agrees and not force:
@@ -119,3 +138,24 @@ def run_experiment(
     measurements.save(place, recipe=about, data=data)
     shutil.rmtree(work, ignore_errors=True)
     return agrees
+
+
+def _read_part(file: Path) -> dict[str, Any] | None:
+    """What was kept of a part; None where there is no whole file."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    whole = isinstance(kept, dict) and kept.keys() == {"value", "seconds"}
+    return kept if whole and isinstance(kept["seconds"], float) else None
+
+
+def _code_digest(measure: Callable[..., Any]) -> str:
+    """A digest of the package's source, and of the file that ``measure`` comes from."""
+    root = Path(__file__).parent.parent
+    code = getattr(inspect.unwrap(measure), "__code__", None)
+    files = {*root.rglob("*.py"), *([Path(code.co_filename)] if code else [])}
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.name.encode() + (file.read_bytes() if file.is_file() else b""))
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Tables of distributions, one a row: checked once, drawn from by inversion, walked through by documents."""
+"""Tables of distributions, one a row: their check, and draws from their rows."""
 
 from collections.abc import Callable
 
@@ -7,17 +7,18 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from nlgnotes.documents import Documents
-from nlgnotes.languages.base import Language
-from nlgnotes.validation import check_count
+from nlgnotes.languages.base import Language, check_sample
+from nlgnotes.validation import check_generator
 
 __all__ = ["RowSampler", "check_rows", "sample_walks"]
 
 
 def check_rows(name: str, table: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The table in float64, after a check that it has this shape and rows (its last axis) that are distributions.
+    """The table in float64, after a check of its shape and that its rows are distributions.
 
     Raises:
-        ValueError: a wrong shape, a negative number or NaN, or a row whose sum is not within 1e-6 of 1.
+        ValueError: a wrong shape, a negative number or NaN, or a row whose sum is not within 1e-6
+            of 1.
     """
     if not isinstance(table, Tensor) or tuple(table.shape) != shape:
         given = list(table.shape) if isinstance(table, Tensor) else type(table).__name__
@@ -33,7 +34,7 @@ def check_rows(name: str, table: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 class RowSampler:
-    """Draws from the rows of a table: all cumulative sums in one sorted vector, so that one search serves all rows.
+    """Draws from the rows of a table, by one search in one sorted vector of cumulative sums.
 
     Args:
         table: distributions, [rows, width].
@@ -48,9 +49,15 @@ class RowSampler:
         self._steps = (sums + torch.arange(len(table))[:, None]).flatten()
 
     def draw(self, rows: Int64[Tensor, " n"], generator: torch.Generator) -> Int64[Tensor, " n"]:
-        """One draw from each of the rows asked for."""
+        """One draw from each of the rows asked for.
+
+        Raises:
+            ValueError: ``generator`` is no ``torch.Generator``.
+        """
+        check_generator(generator)
         u = torch.rand(len(rows), generator=generator, dtype=torch.float64)
-        # Adding a large row number may round the sum up to the next row: the last entry is then the right one.
+        # Adding a large row number may round the sum up to the next row: the last entry is then the
+        # right one.
         found = torch.searchsorted(self._steps, rows + u, right=True) - rows * self.width
         return found.clamp_(max=self.width - 1)
 
@@ -70,11 +77,9 @@ def sample_walks(
         n, generator, max_length: as in :meth:`Language.sample`.
 
     Raises:
-        ValueError: ``n`` or ``max_length`` is below 1.
+        ValueError: as :func:`check_sample`.
     """
-    check_count("n", n)
-    if max_length is not None:
-        check_count("max_length", max_length)
+    n, max_length = check_sample(n, generator, max_length)
     state, running = torch.zeros(n, dtype=torch.long), torch.arange(n)
     steps: list[tuple[Tensor, Tensor]] = []
     while len(running) and (max_length is None or len(steps) < max_length):

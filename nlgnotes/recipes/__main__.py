@@ -31,19 +31,16 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list or not (options.names or options.all):
         shipped = checkpoints.available() + measurements.available()
         for recipe in every.values():
-            print(
-                f"{recipe.name:24} {recipe.summary} [{'shipped' if recipe.name in shipped else 'not made yet'}]"
-            )
+            there = "shipped" if recipe.name in shipped else "not made yet"
+            print(f"{recipe.name:24} {recipe.summary} [{there}]")
         return 0
     agreed = True
     try:
         for name in every if options.all else options.names:
-            known = name in RECIPES
-            agreed &= (
-                run(RECIPES[name], force=options.force)
-                if known
-                else run_experiment(EXPERIMENTS[name], force=options.force)
-            )
+            if name in RECIPES:
+                agreed &= run(RECIPES[name], force=options.force)
+            else:
+                agreed &= run_experiment(EXPERIMENTS[name], force=options.force)
     except KeyboardInterrupt:
         print("\ninterrupted: the same command goes on where this one stopped", file=sys.stderr)
         return 130

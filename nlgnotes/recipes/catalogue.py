@@ -3,7 +3,7 @@
 from nlgnotes.experiments.architectures import training_signal
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
-from nlgnotes.experiments.generic_replies import generic_replies
+from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.repetition import unlikelihood
@@ -27,7 +27,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         unlikelihood,
         length_generalisation,
         training_signal,
-        generic_replies,
+        safe_reply_and_mmi,
     )
 }
 """The experiment behind every shipped measurement."""

@@ -7,12 +7,12 @@ import babel
 import torch
 from torch import nn
 
+from nlgnotes import randomness
 from nlgnotes.batches import Batch, decoder_batch, encoder_decoder_batch
 from nlgnotes.equations.metrics import exact_match
 from nlgnotes.intervals import binomial_interval
 from nlgnotes.networks.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
-from nlgnotes.randomness import generator
 from nlgnotes.recipes.recipe import SHARED, Made, Recipe, fit_cycles, rows_of_like_length
 from nlgnotes.tasks.dates import Dates, DateTask, by_group
 
@@ -20,39 +20,36 @@ __all__ = ["RECIPES", "make_dates"]
 
 
 def make_dates(recipe: Recipe, work: Path, progress: bool) -> Made:
-    """An encoder-decoder or a decoder (``network``) that reads and writes dates in all the locales; both are asked the same days."""
+    """An encoder-decoder or a decoder (``network``) that reads and writes dates in all locales.
+
+    Both are asked the same days.
+    """
     s, seed, name, dates = recipe.settings, recipe.seed, recipe.name, Dates()
-    pairs, chance = s["network"] == "encoder-decoder", generator(seed, name, "weights")
+    pairs, weights = s["network"] == "encoder-decoder", randomness.generator(seed, name, "weights")
     sizes = {k: s[k] for k in ("context", "width", "layers", "heads", "hidden")}
     if pairs:
         sizes["encoder_layers"] = s["encoder_layers"]
-        model: nn.Module = EncoderDecoder(EncoderDecoderConfig(dates.vocab_size, **sizes), chance)
+        model: nn.Module = EncoderDecoder(EncoderDecoderConfig(dates.vocab_size, **sizes), weights)
     else:
-        model = Decoder(DecoderConfig(dates.vocab_size, **sizes), chance)
+        model = Decoder(DecoderConfig(dates.vocab_size, **sizes), weights)
 
-    def laid_out(tasks: list[DateTask], signal: str) -> Batch:
-        return (
-            encoder_decoder_batch(*dates.encode_all(tasks))
-            if pairs
-            else decoder_batch(*dates.encode_all(tasks), signal=signal)
-        )
+    def lay_out(tasks: list[DateTask], signal: str) -> Batch:
+        texts = dates.encode_all(tasks)
+        return encoder_decoder_batch(*texts) if pairs else decoder_batch(*texts, signal=signal)
 
-    def draw(chance: torch.Generator) -> Batch:
-        tasks = dates.draw(8 * s["batch"], chance)
+    def draw(generator: torch.Generator) -> Batch:
+        tasks = dates.draw(8 * s["batch"], generator)
         lengths = torch.tensor([len(t.source) + len(t.target) for t in tasks])
-        return laid_out(
-            [tasks[i] for i in rows_of_like_length(lengths, 8, chance).tolist()],
-            s.get("signal", "target"),
-        )
+        rows = rows_of_like_length(lengths, 8, generator).tolist()
+        return lay_out([tasks[i] for i in rows], s.get("signal", "target"))
 
     source = {"task": "dates", "babel": babel.__version__}
     learned = fit_cycles(recipe, source, model, draw, work, progress)
-    tasks = dates.draw(s["evaluation_tasks"], generator(seed, "dates", "evaluation"), split="test")
-    parts = [laid_out(tasks[i : i + 128], "target") for i in range(0, len(tasks), 128)]
+    stream = randomness.generator(seed, "dates", "evaluation")
+    tasks = dates.draw(s["evaluation_tasks"], stream, split="test")
+    parts = [lay_out(tasks[i : i + 128], "target") for i in range(0, len(tasks), 128)]
     with torch.no_grad():
-        right = torch.cat(
-            [exact_match(model(part.inputs), part.targets, part.mask) for part in parts]
-        )
+        right = torch.cat([exact_match(model(p.inputs), p.targets, p.mask) for p in parts])
     found = {"": (int(right.sum()), len(right))}
     for kind in dict.fromkeys(t.kind for t in tasks):
         of_kind = torch.tensor([t.kind == kind for t in tasks])

@@ -4,50 +4,43 @@ from pathlib import Path
 
 import torch
 
+from nlgnotes import randomness
 from nlgnotes.batches import Batch
 from nlgnotes.experiments.generic_replies.laws import law_batch
 from nlgnotes.languages.registry import language_digest, language_for
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
-from nlgnotes.randomness import generator
 from nlgnotes.recipes.recipe import SHARED, Made, Recipe, fit_cycles, gaps
+from nlgnotes.training.likelihood import target_log_probs
 
 __all__ = ["RECIPES", "make_dialogue"]
 
 
 def make_dialogue(recipe: Recipe, work: Path, progress: bool) -> Made:
-    """A decoder of one conditional of the dialogue language, by ``law``: ``"P(T|S)"``, ``"P(S|T)"`` or ``"P(T)"``."""
+    """A decoder of one law of the dialogue language.
+
+    By ``law``: ``"P(T|S)"``, ``"P(S|T)"`` or ``"P(T)"``.
+    """
     s, seed, name = recipe.settings, recipe.seed, recipe.name
     source = {"language": "dialogue"}
     language = language_for(source)
     source["language_digest"] = language_digest(language)
-    config = DecoderConfig(
-        language.vocab_size, s["context"], s["width"], s["layers"], s["heads"], s["hidden"]
-    )
-    model = Decoder(config, generator(seed, name, "weights"))
+    sizes = {k: s[k] for k in ("context", "width", "layers", "heads", "hidden")}
+    config = DecoderConfig(language.vocab_size, **sizes)
+    model = Decoder(config, randomness.generator(seed, name, "weights"))
 
-    def draw(chance: torch.Generator) -> Batch:
-        return law_batch(
-            language, s["law"], *language.sample_pairs(s["batch"], chance), s["context"]
-        )[0]
+    def draw(generator: torch.Generator) -> Batch:
+        pairs = language.sample_pairs(s["batch"], generator)
+        return law_batch(language, s["law"], *pairs, s["context"])[0]
 
     learned = fit_cycles(recipe, source, model, draw, work, progress)
-    fresh = language.sample_pairs(s["evaluation_documents"], generator(seed, name, "evaluation"))
+    stream = randomness.generator(seed, name, "evaluation")
+    fresh = language.sample_pairs(s["evaluation_documents"], stream)
     batch, exact = law_batch(language, s["law"], *fresh, s["context"])
     with torch.no_grad():
-        scores = (
-            model(batch.inputs)
-            .double()
-            .log_softmax(-1)
-            .gather(-1, batch.targets[..., None])[..., 0]
-        )
+        scores = target_log_probs(model(batch.inputs).double(), batch.targets)
     ours = -torch.where(batch.mask, scores, 0.0).sum(-1)
-    return Made(
-        model,
-        source,
-        gaps(ours, -exact, batch.mask.sum(-1).double()),
-        learned,
-        words=language.words,
-    )
+    metrics = gaps(ours, -exact, batch.mask.sum(-1).double())
+    return Made(model, source, metrics, learned, words=language.words)
 
 
 _DIALOGUE = {

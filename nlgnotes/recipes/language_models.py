@@ -4,10 +4,11 @@ from pathlib import Path
 
 import torch
 
+from nlgnotes import randomness
 from nlgnotes.batches import Batch, document_batch
+from nlgnotes.documents import Documents
 from nlgnotes.languages.registry import language_digest, language_for
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
-from nlgnotes.randomness import generator
 from nlgnotes.recipes.recipe import (
     SHARED,
     Made,
@@ -21,33 +22,37 @@ __all__ = ["RECIPES", "make_language_model"]
 
 
 def make_language_model(recipe: Recipe, work: Path, progress: bool) -> Made:
-    """A decoder on a synthetic language: on fresh documents for ever, or on ``documents`` of them again and again."""
+    """A decoder on a synthetic language.
+
+    On fresh documents without end, or on ``documents`` of them again and again.
+    """
     s, seed, name = recipe.settings, recipe.seed, recipe.name
     source = {k: s[k] for k in ("language", "language_seed", "language_vocab_size") if k in s}
     language = language_for(source)
     source["language_digest"] = language_digest(language)
-    config = DecoderConfig(
-        language.vocab_size, s["context"], s["width"], s["layers"], s["heads"], s["hidden"]
-    )
-    model = Decoder(config, generator(seed, name, "weights"))
+    sizes = {k: s[k] for k in ("context", "width", "layers", "heads", "hidden")}
+    config = DecoderConfig(language.vocab_size, **sizes)
+    model = Decoder(config, randomness.generator(seed, name, "weights"))
+
+    def sample(n: int, generator: torch.Generator) -> Documents:
+        return language.sample(n, generator, max_length=s["context"])
+
     pool = None
     if "documents" in s:
-        pool = language.sample(
-            s["documents"], generator(seed, name, "documents"), max_length=s["context"]
-        )
+        pool = sample(s["documents"], randomness.generator(seed, name, "documents"))
 
-    def draw(chance: torch.Generator) -> Batch:
+    def draw(generator: torch.Generator) -> Batch:
         many = 8 * s["batch"]
-        rows = torch.randint(s["documents"], (many,), generator=chance) if pool else None
-        drawn = (
-            pool.select(rows) if pool else language.sample(many, chance, max_length=s["context"])
+        if pool is None:
+            documents = sample(many, generator)
+        else:
+            documents = pool.select(torch.randint(len(pool), (many,), generator=generator))
+        return document_batch(
+            documents.select(rows_of_like_length(documents.lengths, 8, generator))
         )
-        return document_batch(drawn.select(rows_of_like_length(drawn.lengths, 8, chance)))
 
     learned = fit_cycles(recipe, source, model, draw, work, progress)
-    fresh = language.sample(
-        s["evaluation_documents"], generator(seed, name, "evaluation"), max_length=s["context"]
-    )
+    fresh = sample(s["evaluation_documents"], randomness.generator(seed, name, "evaluation"))
     return Made(model, source, gap_metrics(model, language, fresh), learned, words=language.words)
 
 
@@ -110,7 +115,7 @@ RECIPES = (
     ),
     Recipe(
         name="oracle-lm",
-        summary="a small decoder on strings of a random LSTM, which it never quite learns (about 4 minutes)",
+        summary="a small decoder that never quite learns a random LSTM's strings (about 4 minutes)",
         make=make_language_model,
         seed=0,
         settings={

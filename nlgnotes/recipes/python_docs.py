@@ -9,18 +9,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from nlgnotes import checkpoints
+from nlgnotes import checkpoints, randomness
 from nlgnotes.batches import Batch
 from nlgnotes.equations.metrics import seq_rep_n_per_document
 from nlgnotes.equations.repetition import loop_period
 from nlgnotes.intervals import binomial_interval, mean_interval
 from nlgnotes.networks.lstm import LSTMConfig, LSTMModel
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
-from nlgnotes.randomness import generator
 from nlgnotes.recipes.recipe import SHARED, Made, Recipe, fit_cycles
 from nlgnotes.text import corpus
 from nlgnotes.text.tokenizer import ByteBPE
-from nlgnotes.training.text import text_metrics, windows
+from nlgnotes.training.text import openings, text_metrics, windows
 from nlgnotes.training.unlikelihood import continue_greedily, sequence_unlikelihood
 
 __all__ = ["RECIPES", "make_python_docs", "make_unlikelihood"]
@@ -29,45 +28,36 @@ Draw = Callable[[torch.Generator], Batch]
 
 
 def make_python_docs(recipe: Recipe, work: Path, progress: bool) -> Made:
-    """A decoder, or an LSTM (``network``), on the text of the installation, by byte-pair encoding."""
-    s, chance, source = (
-        recipe.settings,
-        generator(recipe.seed, recipe.name, "weights"),
-        _corpus_source(),
-    )
+    """A decoder, or an LSTM (``network``), on the text of the installation, in byte pairs."""
+    s, source = recipe.settings, _corpus_source()
+    weights = randomness.generator(recipe.seed, recipe.name, "weights")
     tokenizer = ByteBPE.train([d.text for d in corpus.documents("train")], s["vocab_size"])
     if s.get("network") == "lstm":
-        model: nn.Module = LSTMModel(
-            LSTMConfig(tokenizer.vocab_size, s["context"], s["width"]), chance
-        )
+        config = LSTMConfig(tokenizer.vocab_size, s["context"], s["width"])
+        model: nn.Module = LSTMModel(config, weights)
     else:
         sizes = {k: s[k] for k in ("context", "width", "layers", "heads", "hidden")}
-        model = Decoder(DecoderConfig(tokenizer.vocab_size, **sizes), chance)
-    learned = fit_cycles(
-        recipe, source, model, _windows(recipe, tokenizer, s["context"]), work, progress
-    )
+        model = Decoder(DecoderConfig(tokenizer.vocab_size, **sizes), weights)
+    draw = _windows(recipe, tokenizer, s["context"])
+    learned = fit_cycles(recipe, source, model, draw, work, progress)
     held_out = [d.text for d in corpus.documents("held-out")][: s["evaluation_documents"]]
-    return Made(
-        model, source, text_metrics(model, tokenizer, held_out), learned, tokenizer=tokenizer
-    )
+    metrics = text_metrics(model, tokenizer, held_out)
+    return Made(model, source, metrics, learned, tokenizer=tokenizer)
 
 
 def make_unlikelihood(recipe: Recipe, work: Path, progress: bool) -> Made:
-    """A shipped model of the installation's text, fine-tuned by sequence-level unlikelihood; it is measured before and after."""
+    """A shipped model of the installation's text, fine-tuned by sequence-level unlikelihood.
+
+    It is measured before and after.
+    """
     s = recipe.settings
     start = checkpoints.load(s["from"])
-    model, tokenizer, source = (
-        start.model,
-        start.tokenizer,
-        {**_corpus_source(), "from_digest": start.digest},
-    )
+    model, tokenizer = start.model, start.tokenizer
+    source = {**_corpus_source(), "from_digest": start.digest}
     held_out = [d.text for d in corpus.documents("held-out")][: s["evaluation_documents"]]
-    rows = [[0, *tokenizer.encode(t)][: s["prefix"]] for t in held_out]
-    prompts = torch.tensor(
-        [row for row in rows if len(row) == s["prefix"]][: s["evaluation_prompts"]]
-    )
+    prompts = openings(tokenizer, held_out, s["prefix"])[: s["evaluation_prompts"]]
 
-    def measured() -> dict[str, Any]:
+    def measure() -> dict[str, Any]:
         written = continue_greedily(model, prompts, s["new"])
         repeats = seq_rep_n_per_document(written.tokens, written.lengths, s["n"])
         loops = int((loop_period(written.tokens, written.lengths) > 0).sum())
@@ -77,26 +67,12 @@ def make_unlikelihood(recipe: Recipe, work: Path, progress: bool) -> Made:
         }
         return rates | text_metrics(model, tokenizer, held_out)
 
-    before = measured()
-    learn = partial(
-        sequence_unlikelihood, **{k: s[k] for k in ("prefix", "new", "n", "share", "rows")}
-    )
-    learned = fit_cycles(
-        recipe,
-        source,
-        model,
-        _windows(recipe, tokenizer, model.config.context),
-        work,
-        progress,
-        learn,
-    )
-    return Made(
-        model,
-        source,
-        measured() | {f"{k}_before": v for k, v in before.items()},
-        learned,
-        tokenizer=tokenizer,
-    )
+    before = {f"{k}_before": v for k, v in measure().items()}
+    choice = {k: s[k] for k in ("prefix", "new", "n", "share", "rows")}
+    learn = partial(sequence_unlikelihood, **choice)
+    draw = _windows(recipe, tokenizer, model.config.context)
+    learned = fit_cycles(recipe, source, model, draw, work, progress, learn)
+    return Made(model, source, measure() | before, learned, tokenizer=tokenizer)
 
 
 def _corpus_source() -> dict[str, Any]:
@@ -104,14 +80,9 @@ def _corpus_source() -> dict[str, Any]:
 
 
 def _windows(recipe: Recipe, tokenizer: ByteBPE, context: int) -> Draw:
-    order = generator(recipe.seed, recipe.name, "order")
-    return windows(
-        tokenizer,
-        [d.text for d in corpus.documents("train")],
-        context,
-        recipe.settings["batch"],
-        order,
-    )
+    texts = [d.text for d in corpus.documents("train")]
+    order = randomness.generator(recipe.seed, recipe.name, "order")
+    return windows(tokenizer, texts, context, recipe.settings["batch"], order)
 
 
 RECIPES = (
@@ -138,7 +109,7 @@ RECIPES = (
     ),
     Recipe(
         name="python-docs-lstm",
-        summary="an LSTM, without attention, of as many parameters on the same text (about 30 minutes)",
+        summary="an LSTM, without attention, of as many parameters on that text (about 30 minutes)",
         make=make_python_docs,
         seed=0,
         settings={

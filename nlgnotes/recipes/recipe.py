@@ -1,4 +1,4 @@
-"""How a shipped checkpoint is made from its recipe, again and again with the same outcome."""
+"""Recipes: how each shipped checkpoint is made, and made again with the same outcome."""
 
 import hashlib
 import json
@@ -12,17 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nlgnotes import checkpoints
+from nlgnotes import checkpoints, randomness
 from nlgnotes.batches import Batch
 from nlgnotes.documents import Documents
 from nlgnotes.files import replace_folder
 from nlgnotes.intervals import Interval, ratio_of_totals
 from nlgnotes.languages.base import Language
 from nlgnotes.networks.transformer import Decoder
-from nlgnotes.randomness import generator
 from nlgnotes.text.tokenizer import ByteBPE
+from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import token_nll
-from nlgnotes.training.loop import History, fit
+from nlgnotes.training.loop import check_generator, fit
+from nlgnotes.validation import check_count
 
 __all__ = [
     "SHARED",
@@ -43,7 +44,16 @@ SHARED = {"weight_decay": 0.1, "warmup": 0.1}
 
 @dataclass(frozen=True)
 class Made:
-    """What a recipe hands over: the model, its vocabulary, what it was made from, what it achieved, how its loss fell."""
+    """What a recipe makes.
+
+    Args:
+        model: trained.
+        source: what it was made from.
+        metrics: what it achieved.
+        history: how its loss fell.
+        words: its vocabulary, or
+        tokenizer: of a model of text.
+    """
 
     model: nn.Module
     source: dict[str, Any]
@@ -62,7 +72,8 @@ class Recipe:
         make: from (recipe, work folder, progress) to :class:`Made`.
         seed: of all its chance.
         settings: every hyper-parameter; they go into the checkpoint's ``recipe``.
-        metric, tolerance: the metric by which two makings are compared, and its largest difference if they agree.
+        metric, tolerance: the metric by which two makings are compared, and its largest difference
+            if they agree.
     """
 
     name: str
@@ -74,12 +85,30 @@ class Recipe:
     tolerance: float
 
 
-def rows_of_like_length(lengths: Tensor, parts: int, chance: torch.Generator) -> Tensor:
-    """One of ``parts`` groups of rows, of like length and about equally many tokens: half the padding, the same expected gradient."""
+def rows_of_like_length(lengths: Tensor, parts: int, generator: torch.Generator) -> Tensor:
+    """One of ``parts`` groups of rows, of like length and about equally many tokens.
+
+    A batch of such rows has half the padding. Every row is in one group, and every group is as
+    likely: the expected gradient is that of all rows.
+
+    Args:
+        lengths: of all rows.
+        parts: how many groups; with fewer rows than that, a group can be empty.
+        generator: which group is drawn from here.
+
+    Raises:
+        ValueError: no row, or ``parts`` below 1.
+    """
+    check_count("parts", parts)
+    check_generator("generator", generator)
+    if not len(lengths):
+        raise ValueError("lengths must hold at least one row; got none")
     order = lengths.argsort(stable=True)
     total = lengths[order].cumsum(0)
+    # The sorted rows are cut where an equal share of the tokens is full, not of the rows: so the
+    # groups give equally many signals, and one of long rows is not a larger batch.
     part = ((total - 1) * parts).div(total[-1], rounding_mode="floor")
-    return order[part == torch.randint(parts, (1,), generator=chance)]
+    return order[part == torch.randint(parts, (1,), generator=generator)]
 
 
 def fit_cycles(
@@ -91,25 +120,38 @@ def fit_cycles(
     progress: bool,
     learn: Callable[..., History] = fit,
 ) -> History:
-    """Train through one cycle of the learning rate, or two, each from the stored (float16) weights of the one before.
+    """Train through one cycle of the learning rate, or two.
 
-    What is kept for resuming lies under a name that changes with the settings and the data.
+    Each begins with the stored (float16) weights of the one before. What is kept for resuming lies
+    under a name that changes with the settings and the data; ``fit`` compares what else makes a
+    run, see there.
+
+    Args:
+        recipe: its settings hold ``steps``, ``learning_rate``, perhaps a ``second_cycle`` of both.
+        source: what the model is made from.
+        model: trained in place; in evaluation mode afterwards.
+        draw: the next batch.
+        work: folder for what is kept.
+        progress: show bars.
+        learn: ``training.fit``, or what takes its arguments.
+
+    Returns:
+        The history of both cycles as one.
     """
-    s, known = (
-        recipe.settings,
-        json.dumps([recipe.name, recipe.seed, source, dict(recipe.settings)], sort_keys=True),
-    )
+    s = recipe.settings
+    known = json.dumps([recipe.name, recipe.seed, source, dict(s)], sort_keys=True)
     first, runs = {k: s[k] for k in ("steps", "learning_rate")}, []
     for i, cycle in enumerate([first, s["second_cycle"]] if "second_cycle" in s else [first]):
         saved = work / f"{hashlib.sha256(known.encode()).hexdigest()[:12]}.{i}.training"
-        chance = generator(recipe.seed, recipe.name, "batches", *([i] if i else []))
+        batches = randomness.generator(recipe.seed, recipe.name, "batches", *([i] if i else []))
         options = {
             "weight_decay": s["weight_decay"],
             "warmup": s["warmup"],
             "checkpoint": saved,
             "checkpoint_every": 100,
         }
-        runs.append(learn(model, draw, generator=chance, progress=progress, **cycle, **options))
+        runs.append(learn(model, draw, generator=batches, progress=progress, **cycle, **options))
+        # What is measured, and trained further, is what will be stored.
         model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
     model.eval()
     losses = tuple(loss for run in runs for loss in run.losses)
@@ -117,13 +159,27 @@ def fit_cycles(
 
 
 def gap_metrics(model: Decoder, language: Language, fresh: Documents) -> dict[str, Any]:
-    """Nats per token of model and language on the same documents, and the paired gap, with 95 % intervals over documents."""
+    """Nats per token of model and language on the same documents, and the paired gap.
+
+    With 95 % intervals over documents.
+    """
     ours, floor = token_nll(model, fresh).double().sum(-1), -language.log_prob(fresh)
     return gaps(ours, floor, fresh.lengths.double())
 
 
 def gaps(ours: Tensor, floor: Tensor, size: Tensor) -> dict[str, Any]:
-    """Nats per token of model (``ours``) and language (``floor``), and their gap; one sum and one size a document."""
+    """Nats per token of model (``ours``) and language (``floor``), and their gap.
+
+    Args:
+        ours, floor: one sum for each document, in nats.
+        size: tokens of each document.
+
+    Raises:
+        ValueError: a sum that is not finite.
+    """
+    for name, sums in (("ours", ours), ("floor", floor)):
+        if not bool(sums.isfinite().all()):
+            raise ValueError(f"{name} must be finite; {int((~sums.isfinite()).sum())} are not")
     return {
         "model_nats_per_token": asdict(ratio_of_totals(ours, size)),
         "language_nats_per_token": asdict(ratio_of_totals(floor, size)),
@@ -192,7 +248,7 @@ def run(
 def _compare(
     recipe: Recipe, old: checkpoints.Checkpoint, metrics: dict[str, Any], about: dict[str, Any]
 ) -> tuple[bool, str]:
-    """Whether two makings agree in the recipe's metric, and a sentence that says by how much, and what else is not the same."""
+    """Whether two makings agree in the recipe's metric, and a sentence on what differs."""
     before, now = (
         float(m.get(recipe.metric, {}).get("value", math.nan)) for m in (old.metrics, metrics)
     )
@@ -211,8 +267,6 @@ def _thin(run: History, points: int = 200) -> dict[str, Any]:
     """A history of at most ``points`` means."""
     width = math.ceil(run.steps / points)
     parts = [run.losses[i : i + width] for i in range(0, run.steps, width)]
-    steps, means = (
-        [i * width + len(p) for i, p in enumerate(parts)],
-        [round(sum(p) / len(p), 5) for p in parts],
-    )
+    steps = [i * width + len(p) for i, p in enumerate(parts)]
+    means = [round(sum(p) / len(p), 5) for p in parts]
     return {"step": steps, "loss": means, "tokens": run.tokens, "seconds": round(run.seconds, 1)}

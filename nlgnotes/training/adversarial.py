@@ -1,10 +1,10 @@
-r"""Language GANs: a discriminator that tells texts from imitations, and a generator that is paid for fooling it.
+r"""Adversarial training: a discriminator tells texts from imitations, a generator learns from it.
 
 .. math:: \min_G \max_D V(D, G), \qquad
    V(D, G) = \mathbb E_{x \sim P}[\log D(x)] + \mathbb E_{y \sim G}[\log(1 - D(y))].
 
-Goodfellow et al. 2014 (arXiv:1406.2661). A text is discrete, so the generator learns by the score function, as in
-SeqGAN (Yu et al. 2017, arXiv:1609.05473). Taught in: book/language-gans.ipynb.
+Goodfellow et al. 2014 (arXiv:1406.2661). A text is discrete, so the generator learns by the score
+function, as in SeqGAN (Yu et al. 2017, arXiv:1609.05473). Taught in: book/language-gans.ipynb.
 """
 
 import time
@@ -18,12 +18,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from nlgnotes.batches import document_batch
-from nlgnotes.decoding.generation import generate
+from nlgnotes.decoding.documents import generate_documents
+from nlgnotes.documents import Documents
 from nlgnotes.equations.minimax import minimax_value
 from nlgnotes.equations.policy_gradient import discounted_returns, score_function_surrogate
-from nlgnotes.equations.sampling import Sampler
 from nlgnotes.networks.discriminator import Discriminator
-from nlgnotes.validation import check_count, check_interval, check_positive
+from nlgnotes.training.likelihood import target_log_probs
+from nlgnotes.training.loop import check_generator
+from nlgnotes.validation import check_count, check_counts, check_interval, check_positive
 
 __all__ = ["Game", "adversarial_training"]
 
@@ -33,7 +35,8 @@ class Game:
     """How an adversarial phase went, one entry for each update of the generator.
 
     Args:
-        accuracy: how often the discriminator judged whole texts rightly, half of them real, before it learned from them.
+        accuracy: how often the discriminator was right about whole texts, half of them real, before
+            it learned from them.
         value: V(D, G) on the same texts, over all positions.
         reward: the generator's mean reward per word.
         seconds: spent in the loop, ``callback`` left out.
@@ -52,7 +55,7 @@ class Game:
 def adversarial_training(
     model: Any,
     discriminator: Discriminator,
-    documents: Any,
+    documents: Documents,
     *,
     steps: int,
     generator: torch.Generator,
@@ -69,28 +72,30 @@ def adversarial_training(
 ) -> Game:
     r"""Train generator and discriminator against each other, the generator by REINFORCE.
 
-    One step: the discriminator learns :math:`\max_D V` from real and from fresh generated texts, judging the text after
-    every word. Then the generator writes a new batch y and follows
+    One step: the discriminator learns :math:`\max_D V` from real and from fresh generated texts,
+    scoring the text after every word. Then the generator writes a new batch y and follows
 
     .. math:: \frac1n \sum_y \sum_t (R_t - b_t)\, \nabla \log G(y_t \mid y_{<t}), \qquad
               R_t = \sum_{s \ge t} \gamma^{s-t} r_s, \quad r_s = 2 D(y_{\le s}) - 1 ,
 
-    with n the number of words in the batch. The gradients of both networks are cut to length 1 where they are longer. With a
-    discount :math:`\gamma` below 1 this is not the exact gradient of any objective: later pay is credited less than it
-    should be.
+    with n the number of words in the batch. The gradients of both networks are cut to length 1
+    where they are longer. With a discount :math:`\gamma` below 1 this is not the exact gradient of
+    any objective: later rewards are credited less than they should be.
 
-    The baseline :math:`b_t` knows only what stands before :math:`y_t`: it is the return if the judge's opinion
-    :math:`r_{t-1}` were held to the full length, plus, for each position, a moving average, over the batches before this one,
-    of how far the returns lie above that.
+    The baseline :math:`b_t` knows only what stands before :math:`y_t`: it is the return if the last
+    reward :math:`r_{t-1}` were paid again at every word up to the full length, plus, for each
+    position, a moving average, over the batches before this one, of how far the returns lie above
+    that.
 
-    This is not SeqGAN to the letter. SeqGAN judges whole texts only, and estimates the worth of a word by completing the
-    text many times (Monte-Carlo rollouts). Here a discriminator at every position rewards every word, so that nothing
-    need be completed: a dense reward, in the spirit of ScratchGAN (de Masson d'Autume et al. 2019, arXiv:1905.09922).
+    This is not SeqGAN to the letter. SeqGAN scores whole texts only, and estimates the worth of a
+    word by completing the text many times (Monte-Carlo rollouts). Here a discriminator at every
+    position rewards every word, so that nothing need be completed: a dense reward, in the spirit of
+    ScratchGAN (de Masson d'Autume et al. 2019, arXiv:1905.09922).
 
     Args:
         model: the generator, trained in place; see ``generation.Generates``, and tokens to logits.
         discriminator: trained in place.
-        documents: real texts, a ``languages.Documents``; generated ones are cut at the same length.
+        documents: real texts; generated ones are cut at the same length.
         steps: updates of the generator.
         generator: where batches, texts and dropout are drawn from.
         batch: texts of each kind in an update.
@@ -101,31 +106,33 @@ def adversarial_training(
         discount: :math:`\gamma`, in [0, 1].
         memory: how much of the moving average stays from one batch to the next, in [0, 1).
         progress: show a bar.
-        callback: called with the number of steps done: with 0 after the warm-up, and after each step.
+        callback: called with the number of steps done: with 0 after the warm-up, then after each.
 
     Raises:
         ValueError: an argument out of range.
-        FloatingPointError: a weight is no longer finite; the message names the step.
+        FloatingPointError: a loss or a gradient of either network, or at the end a weight, is not
+            finite; the message names the network and the step. It is raised before that update:
+            both networks keep the weights of their last whole update.
         KeyboardInterrupt: both networks keep the weights of their last whole update.
     """
-    for name, value in (
-        ("steps", steps),
-        ("batch", batch),
-        ("discriminator_steps", discriminator_steps),
-    ):
-        check_count(name, value)
+    check_counts(steps=steps, batch=batch, discriminator_steps=discriminator_steps)
     check_count("warmup", warmup, 0)
     check_positive("learning_rate", learning_rate)
     check_positive("discriminator_learning_rate", discriminator_learning_rate)
+    check_interval("weight_decay", weight_decay, 0, torch.inf, closed="left")
     check_interval("discount", discount, 0, 1)
     check_interval("memory", memory, 0, 1, closed="left")
+    check_generator("generator", generator)
     length = documents.tokens.shape[1]
+    # What a reward of 1 at every word up to the full length is worth at each word.
     worth = discounted_returns(
         torch.ones(1, length), torch.ones(1, length, dtype=torch.bool), discount
     )
-    start, sampler = torch.zeros(batch, 1, dtype=torch.long), Sampler()
-    writer = torch.optim.Adam(model.parameters(), lr=learning_rate, betas=(0.9, 0.99), fused=True)
-    judge = torch.optim.AdamW(
+    model_optimizer = torch.optim.Adam(
+        model.parameters(), lr=learning_rate, betas=(0.9, 0.99), fused=True
+    )
+    # Little momentum: what the discriminator learns from changes with every step.
+    discriminator_optimizer = torch.optim.AdamW(
         discriminator.parameters(),
         lr=discriminator_learning_rate,
         betas=(0.5, 0.9),
@@ -133,48 +140,32 @@ def adversarial_training(
         fused=True,
     )
 
-    def write() -> tuple[Tensor, Tensor]:
-        made = generate(
-            model, start, max_new_tokens=length, sampler=sampler, generator=generator, stop_token=0
-        )
-        return made.tokens, torch.arange(length) < made.lengths[:, None]
+    def write() -> Documents:
+        return generate_documents(model, batch, max_new_tokens=length, generator=generator)
 
-    def learn_to_judge() -> tuple[float, float]:
-        real = document_batch(
-            documents.select(torch.randint(len(documents), (batch,), generator=generator))
-        )
-        tokens, mask = write()
-        s_real, s_fake = discriminator(real.targets, generator), discriminator(tokens, generator)
-        value = minimax_value(s_real[real.mask], s_fake[mask])
-        judge.zero_grad(set_to_none=True)
-        (-value).backward()
-        nn.utils.clip_grad_norm_(discriminator.parameters(), 1.0)
-        judge.step()
-        right = (_last(s_real, real.mask) > 0).sum() + (_last(s_fake, mask) <= 0).sum()
+    def update_discriminator(when: str) -> tuple[float, float]:
+        chosen = torch.randint(len(documents), (batch,), generator=generator)
+        real, fake = document_batch(documents.select(chosen)), write()
+        s_real = discriminator(real.targets, generator)
+        s_fake = discriminator(fake.tokens, generator)
+        value = minimax_value(s_real[real.mask], s_fake[fake.mask])
+        _update(discriminator, discriminator_optimizer, -value, f"the discriminator's, {when}")
+        right = (_last(s_real, real.mask) > 0).sum() + (_last(s_fake, fake.mask) <= 0).sum()
         return float(right) / (2 * batch), float(value.detach())
 
-    def learn_to_write(baseline: Tensor) -> tuple[float, Tensor]:
-        tokens, mask = write()
+    def update_generator(baseline: Tensor, when: str) -> tuple[float, Tensor]:
+        fake = write()
+        tokens, mask = fake.tokens, fake.mask
         with torch.no_grad():
             rewards = (2 * torch.sigmoid(discriminator(tokens)) - 1).masked_fill(~mask, 0.0)
         returns = discounted_returns(rewards, mask, discount)
-        held = (
-            F.pad(rewards[:, :-1], (1, 0)) * worth
-        )  # the return if the opinion before the word stays as it is
+        # The return if the reward before the word were paid again at every word to come.
+        held = F.pad(rewards[:, :-1], (1, 0)) * worth
         mean = ((returns - held) * mask).sum(0) / mask.sum(0).clamp(min=1)
-        log_probs = (
-            model(F.pad(tokens[:, :-1], (1, 0)))
-            .log_softmax(-1)
-            .gather(-1, tokens[..., None])[..., 0]
-        )
+        log_probs = target_log_probs(model(F.pad(tokens[:, :-1], (1, 0))), tokens)
         loss = score_function_surrogate(log_probs[mask], returns[mask], (held + baseline)[mask])
-        writer.zero_grad(set_to_none=True)
-        loss.backward()
-        if not bool(nn.utils.clip_grad_norm_(model.parameters(), 1.0).isfinite()):
-            raise FloatingPointError(
-                f"the generator's gradient must be finite; it is not at step {len(history)}"
-            )
-        writer.step()
+        _update(model, model_optimizer, loss, f"the generator's, {when}")
+        # The average moves after its use: a baseline that knew this batch would bias the gradient.
         return float(rewards.sum() / mask.sum()), memory * baseline + (1 - memory) * mean
 
     history: list[tuple[float, float, float]] = []
@@ -182,25 +173,46 @@ def adversarial_training(
     bar = tqdm(total=steps, disable=not progress, unit="step", dynamic_ncols=False, ascii=True)
     try:
         began = time.perf_counter()
-        for _ in range(warmup):
-            learn_to_judge()
+        for step in range(warmup):
+            update_discriminator(f"at warm-up step {step}")
         seconds += time.perf_counter() - began
         if callback is not None:
             callback(0)
         for step in range(steps):
-            began = time.perf_counter()
-            judged = [learn_to_judge() for _ in range(discriminator_steps)]
-            reward, baseline = learn_to_write(baseline)
-            history.append((*judged[0], reward))
+            began, when = time.perf_counter(), f"at step {step}"
+            first, *_ = [update_discriminator(when) for _ in range(discriminator_steps)]
+            reward, baseline = update_generator(baseline, when)
+            history.append((*first, reward))
             bar.update()
-            bar.set_postfix_str(f"accuracy {judged[0][0]:.2f}", refresh=False)
+            bar.set_postfix_str(f"accuracy {first[0]:.2f}", refresh=False)
             seconds += time.perf_counter() - began
+            if step + 1 == steps:
+                _check_weights(model, "the generator's", step)
+                _check_weights(discriminator, "the discriminator's", step)
             if callback is not None:
                 callback(step + 1)
     finally:
         bar.close()
     accuracy, value, reward = zip(*history, strict=True)
     return Game(accuracy, value, reward, seconds)
+
+
+def _update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, whose: str) -> None:
+    """One step down a loss, its gradient cut to length 1; refused where it is not finite."""
+    if not bool(loss.isfinite()):
+        raise FloatingPointError(f"loss must be finite; {whose}, is {float(loss.detach())}")
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    # The length that clipping computes is finite only if every entry is: no pass of its own.
+    length = float(nn.utils.clip_grad_norm_(network.parameters(), 1.0))
+    if not length < torch.inf:
+        raise FloatingPointError(f"gradient must be finite; {whose}, has length {length}")
+    optimizer.step()
+
+
+def _check_weights(network: nn.Module, whose: str, step: int) -> None:
+    if not all(bool(p.isfinite().all()) for p in network.parameters()):
+        raise FloatingPointError(f"weights must be finite; {whose} are not after step {step}")
 
 
 def _last(scores: Tensor, mask: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nlgnotes.validation import check_count
 
-__all__ = ["next_token_loss", "token_nll"]
+__all__ = ["next_token_loss", "target_log_probs", "token_nll"]
 
 
 def next_token_loss(
@@ -20,7 +20,9 @@ def next_token_loss(
     targets: Int[Tensor, "batch time"],
     mask: Bool[Tensor, "batch time"],
 ) -> Float[Tensor, ""]:
-    r"""Mean negative log-likelihood, in nats per token: :math:`-\frac{1}{|M|}\sum_{t \in M} \log P(x_t \mid x_{<t})`.
+    r"""The mean negative log-likelihood, in nats per token.
+
+    .. math:: -\frac{1}{|M|} \sum_{t \in M} \log P(x_t \mid x_{<t})
 
     Taught in: book/likelihood.ipynb.
 
@@ -29,17 +31,37 @@ def next_token_loss(
         targets: what stands there.
         mask: *M*, True where it counts.
 
-    Raises:
-        ValueError: nothing counts.
+    Returns:
+        The loss; NaN where a row of logits that counts is no distribution (``fit`` refuses it).
 
-    >>> next_token_loss(torch.zeros(1, 2, 4), torch.tensor([[3, 1]]), torch.tensor([[True, False]]))  # log 4
+    Raises:
+        ValueError: nothing counts, or the mask is not boolean and of the targets' shape.
+
+    >>> one_of_two = torch.tensor([[True, False]])
+    >>> next_token_loss(torch.zeros(1, 2, 4), torch.tensor([[3, 1]]), one_of_two)  # log 4
     tensor(1.3863)
     """
+    if mask.dtype != torch.bool or mask.shape != targets.shape:
+        raise ValueError(
+            f"mask must be boolean, of the shape of targets {tuple(targets.shape)}; "
+            f"got {mask.dtype} of shape {tuple(mask.shape)}"
+        )
     if bool(mask.all()):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
     if not bool(mask.any()):
         raise ValueError(f"mask must be True somewhere; got none of shape {tuple(mask.shape)}")
     return F.cross_entropy(logits[mask], targets[mask])
+
+
+def target_log_probs(
+    logits: Float[Tensor, "batch time vocab"], targets: Int[Tensor, "batch time"]
+) -> Float[Tensor, "batch time"]:
+    r"""The log-probability of every target, :math:`\log P(x_t \mid x_{<t})`, in nats.
+
+    >>> target_log_probs(torch.zeros(1, 2, 4), torch.tensor([[3, 1]]))
+    tensor([[-1.3863, -1.3863]])
+    """
+    return logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
 
 
 @torch.no_grad()
@@ -48,14 +70,16 @@ def token_nll(model: nn.Module, documents: Any, batch_size: int = 256) -> Float[
 
     Args:
         model: tokens to logits.
-        documents: a ``languages.Documents``.
+        documents: a ``documents.Documents``.
         batch_size: documents at a time.
 
     Returns:
-        ``-log P(token | the document before it)``, in the shape of ``documents.tokens``.
+        ``-log P(token | the document before it)``, in the shape of ``documents.tokens``; float64
+        from a model in float64, else float32. Infinite where the model rules the token out.
 
     Raises:
-        ValueError: ``batch_size`` below 1.
+        ValueError: ``batch_size`` below 1, a token outside the vocabulary, or logits that are no
+            distribution: NaN, +inf, or -inf for every token.
     """
     check_count("batch_size", batch_size)
     tokens, mask = documents.tokens, documents.mask
@@ -66,10 +90,25 @@ def token_nll(model: nn.Module, documents: Any, batch_size: int = 256) -> Float[
         if not len(reach):
             continue
         end = int(reach.max()) + 1
-        targets = tokens[rows, :end]
+        targets, counts = tokens[rows, :end], mask[rows, :end]
         logits = model(F.pad(targets[:, :-1], (1, 0)))
-        nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(
-            targets.shape
-        )
-        out[rows, :end] = nll.masked_fill(~mask[rows, :end], 0.0)
+        vocab_size = logits.shape[-1]
+        if int(targets.max()) >= vocab_size or int(targets.min()) < 0:
+            raise ValueError(
+                f"documents must hold ids in [0, {vocab_size}); "
+                f"got {int(targets.min())} to {int(targets.max())}"
+            )
+        if logits.dtype == torch.float64:
+            out = out.double()
+        elif logits.dtype != torch.float32:
+            logits = logits.float()  # half precision would round the sum over the vocabulary
+        nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        nll = nll.view(targets.shape).masked_fill(~counts, 0.0)
+        # Ill logits make NaN of whatever target is asked for: no pass over the vocabulary.
+        if bool(nll.isnan().any()):
+            raise ValueError(
+                "model must give logits without NaN or +inf, finite for some token; "
+                f"they are not at {int(nll.isnan().sum())} tokens of documents"
+            )
+        out[rows, :end] = nll
     return out

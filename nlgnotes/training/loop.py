@@ -1,68 +1,33 @@
-"""The training loop: draw a batch, take the gradient of its loss, step; with progress, interruptible, resumable."""
+"""The training loop: draw a batch, take the gradient of its loss, step; it can be resumed."""
 
 import hashlib
-import io
-import json
 import math
+import operator
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nlgnotes.batches import Batch
-from nlgnotes.files import write_whole
+from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import next_token_loss
+from nlgnotes.training.run_checkpoint import RunCheckpoint
 from nlgnotes.validation import check_count, check_interval, check_positive
 
-__all__ = ["History", "fit", "learning_rate_at"]
-
-
-@dataclass(frozen=True)
-class History:
-    """A training run: its loss at every step, in nats per token, before that step's update.
-
-    Args:
-        steps: how many.
-        losses: one per step.
-        tokens: how many targets were learned from, over the run.
-        seconds: spent in the loop, interruptions left out.
-    """
-
-    steps: int
-    losses: tuple[float, ...]
-    tokens: int
-    seconds: float
-
-    def to_json(self) -> str:
-        """As JSON text."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "History":
-        """The inverse of :meth:`to_json`.
-
-        Raises:
-            ValueError: not JSON, other keys, or not one loss per step.
-        """
-        values = json.loads(text)
-        known = set(cls.__dataclass_fields__)
-        if not isinstance(values, dict) or values.keys() != known:
-            got = sorted(values) if isinstance(values, dict) else type(values).__name__
-            raise ValueError(f"history must hold the keys {sorted(known)}; got {got}")
-        if len(values["losses"]) != values["steps"]:
-            raise ValueError(
-                f"history must hold one loss per step; got {len(values['losses'])} for {values['steps']} steps"
-            )
-        return cls(**{**values, "losses": tuple(values["losses"])})
+__all__ = ["check_generator", "fit", "learning_rate_at"]
 
 
 def learning_rate_at(step: int, steps: int, peak: float, warmup: float) -> float:
-    """One cycle: up in a straight line over the first ``warmup`` of the steps, down along a half cosine to 0.
+    """The rate of a one-cycle schedule: a straight line up to ``peak``, half a cosine down to 0.
+
+    Args:
+        step: 0 to ``steps - 1``.
+        steps: of the whole cycle.
+        peak: the highest rate.
+        warmup: the share of the steps that rise.
 
     >>> [round(learning_rate_at(s, 5, 1.0, 0.4), 3) for s in range(5)]
     [0.5, 1.0, 0.75, 0.25, 0.0]
@@ -75,29 +40,38 @@ def learning_rate_at(step: int, steps: int, peak: float, warmup: float) -> float
 
 def fit(
     model: nn.Module,
-    draw: Callable[[torch.Generator], Batch],
+    draw: Callable[[torch.Generator], Any],
     *,
-    steps: int,
-    learning_rate: float,
+    steps: SupportsIndex,
+    learning_rate: SupportsFloat,
     generator: torch.Generator,
-    weight_decay: float = 0.1,
-    warmup: float = 0.1,
-    clip: float = 1.0,
+    weight_decay: SupportsFloat = 0.1,
+    warmup: SupportsFloat = 0.1,
+    clip: SupportsFloat = 1.0,
     checkpoint: str | Path | None = None,
-    checkpoint_every: int = 200,
+    checkpoint_every: SupportsIndex = 200,
     progress: bool = True,
     callback: Callable[[int, float], object] | None = None,
     loss: Callable[[nn.Module, Any], Tensor] | None = None,
+    identity: object = (),
 ) -> History:
-    """Minimise the next-token loss, or another one, with AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), one-cycle rate, clipped gradient.
+    """Train a model in place: minimise the next-token loss, or another one, with AdamW.
 
-    The model is trained in place. With a ``checkpoint`` the run can be interrupted at any moment and called
-    again with the same arguments: it goes on, and ends exactly where an uninterrupted one would have. The
-    file stays after the last step (calling again then returns at once); its owner deletes it.
+    AdamW is that of Loshchilov & Hutter 2019 (arXiv:1711.05101); the learning rate makes one cycle,
+    see :func:`learning_rate_at`, and a gradient longer than ``clip`` is cut to that length.
+
+    With a ``checkpoint`` the run can be interrupted at any moment and called again with the same
+    arguments: it goes on, and ends exactly where an uninterrupted one would have. The same are the
+    settings, the model with its initial weights, the generator as it was seeded, the data and the
+    loss; also taken are the very model and generator of an interrupted call. The data and the loss
+    are compared by the first batch, its loss and its gradient, which is why each call takes the
+    first step once on trial. The file stays after the last step (calling again then returns at
+    once); its owner deletes it.
 
     Args:
-        model: tokens to logits.
-        draw: the next batch, from the generator.
+        model: from the batch's inputs to logits, or whatever ``loss`` takes.
+        draw: the next batch, from the generator: a :class:`batches.Batch`, or what ``loss`` reads.
+            What its ``mask`` counts, or its whole number ``tokens``, is added up in the history.
         steps: updates in all.
         learning_rate: at the top of the cycle.
         generator: handed to ``draw``; a resumed run sets it to where it was.
@@ -108,140 +82,175 @@ def fit(
         checkpoint_every: steps between savings.
         progress: show a bar.
         callback: called after each step with the number of steps done and that step's loss.
-        loss: from the model and what was drawn to the number to minimise; :func:`next_token_loss` when None.
+        loss: from the model and what was drawn to the number to minimise, in nats per token for
+            instance; :func:`next_token_loss` when None.
+        identity: what else tells this run from others, compared by its ``repr``: the settings of
+            the loss, for instance.
 
     Raises:
-        ValueError: an argument out of range, or a checkpoint that is damaged or belongs to another run.
-        FloatingPointError: a loss is not finite; the message names the step, and the model keeps its last weights.
+        ValueError: an argument out of range; a checkpoint that is damaged or belongs to another
+            run; or, with a checkpoint, chance that does not come from ``generator``.
+        FloatingPointError: a loss, a gradient or a weight is not finite; the message names the
+            step. It is raised before that step's update: the model keeps its last weights.
         KeyboardInterrupt: re-raised after saving.
     """
+    _check_arguments(steps, checkpoint_every, learning_rate, clip, weight_decay, warmup)
+    check_generator("generator", generator)
+    # numpy's numbers are taken; in the history and in the settings they are Python's.
+    steps, checkpoint_every = operator.index(steps), operator.index(checkpoint_every)
+    learning_rate, weight_decay = float(learning_rate), float(weight_decay)
+    warmup, clip = float(warmup), float(clip)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    parameters = list(trained.values())
+    if not parameters:
+        raise ValueError("model must have weights that take a gradient; it has none")
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.95), fused=True)
+    cost_of = _next_token_loss if loss is None else loss
+    file, losses, tokens, seconds = None, [], 0, 0.0
+
+    def first_step() -> tuple[Any, float, float]:
+        batch = draw(generator)
+        found = batch, *_gradient(model, parameters, cost_of, batch, 0, clip)
+        optimizer.zero_grad(set_to_none=True)
+        return found
+
+    was_training = model.training
+    model.train()
+    try:
+        if checkpoint is not None:
+            shapes = [(name, p.shape, p.dtype) for name, p in model.named_parameters()]
+            chosen = (shapes, steps, learning_rate, weight_decay, warmup, clip, identity)
+            settings = hashlib.sha256(repr(chosen).encode()).hexdigest()
+            file = RunCheckpoint(checkpoint, model, optimizer, generator, settings, steps)
+            past = file.resume(first_step)
+            losses, tokens, seconds = [*past.losses], past.tokens, past.seconds
+        _check_weights(trained, len(losses))
+        # Where the generator stood before the step that may be interrupted, and whether weights
+        # and losses belong to the same step: not so inside the update itself.
+        before, whole = generator.get_state(), True
+        bar = tqdm(
+            total=steps,
+            initial=len(losses),
+            disable=not progress,
+            unit="step",
+            dynamic_ncols=False,
+            ascii=True,
+        )
+        try:
+            for step in range(len(losses), steps):
+                began, before = time.perf_counter(), generator.get_state()
+                if file is not None:
+                    file.note_chance()
+                batch = draw(generator)
+                value, length = _gradient(model, parameters, cost_of, batch, step, clip)
+                if file is not None:
+                    file.check_chance(step)
+                    if step == 0:
+                        file.compare_first(batch, value, length)
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate_at(step, steps, learning_rate, warmup)
+                whole = False
+                optimizer.step()
+                losses.append(value)
+                tokens += _count(batch)
+                seconds += time.perf_counter() - began
+                before, whole = generator.get_state(), True
+                bar.update()
+                bar.set_postfix_str(f"{value:.3f} nats/token", refresh=False)
+                last = step + 1 == steps
+                if last or (file is not None and (step + 1) % checkpoint_every == 0):
+                    # A pass over the weights, so not at every step: the next loss shows it there.
+                    _check_weights(trained, step)
+                    if file is not None:
+                        file.save(History(step + 1, tuple(losses), tokens, seconds), before)
+                if callback is not None:
+                    callback(step + 1, value)
+        except KeyboardInterrupt:
+            # Inside an update weights and losses disagree: then the last saving stands.
+            if file is not None and whole:
+                file.save(History(len(losses), tuple(losses), tokens, seconds), before)
+                generator.set_state(before)  # whoever goes on with this generator is at the step
+            raise
+        finally:
+            bar.close()
+    finally:
+        model.train(was_training)
+    return History(steps, tuple(losses), tokens, seconds)
+
+
+def check_generator(name: str, value: object) -> None:
+    """Raise ``ValueError`` unless ``value`` is a ``torch.Generator``."""
+    if not isinstance(value, torch.Generator):
+        raise ValueError(f"{name} must be a torch.Generator; got {value!r}")
+
+
+def _gradient(
+    model: nn.Module,
+    parameters: list[nn.Parameter],
+    cost_of: Callable[[nn.Module, Any], Tensor],
+    batch: Any,
+    step: int,
+    clip: float,
+) -> tuple[float, float]:
+    """Leave a batch's clipped gradient in the parameters; its loss, and its length uncut."""
+    cost = _cost(cost_of, model, batch)
+    value = cost.item()
+    if not math.isfinite(value):
+        raise FloatingPointError(f"loss must be finite; got {value} at step {step}")
+    for p in parameters:
+        p.grad = None
+    cost.backward()
+    # The length that clipping computes is finite only if every entry is: no pass of its own.
+    length = float(nn.utils.clip_grad_norm_(parameters, clip))
+    if not math.isfinite(length):
+        raise FloatingPointError(f"gradient must be finite; got length {length} at step {step}")
+    return value, length
+
+
+def _cost(cost_of: Callable[[nn.Module, Any], Tensor], model: nn.Module, batch: Any) -> Tensor:
+    cost = cost_of(model, batch)
+    if not isinstance(cost, Tensor) or cost.numel() != 1 or not cost.is_floating_point():
+        kind = tuple(cost.shape) if isinstance(cost, Tensor) else type(cost).__name__
+        raise ValueError(f"loss must give one number, as a floating-point tensor; got {kind}")
+    if not cost.requires_grad:
+        raise ValueError("loss must depend on the model's weights; it has no gradient")
+    return cost
+
+
+def _count(batch: Any) -> int:
+    """How many targets a batch holds: the sum of its mask, or its own count, or none known."""
+    mask = getattr(batch, "mask", None)
+    if isinstance(mask, Tensor):
+        return int(mask.sum())
+    tokens = getattr(batch, "tokens", 0)
+    return tokens if isinstance(tokens, int) else 0
+
+
+def _check_weights(weights: dict[str, nn.Parameter], step: int) -> None:
+    for name, p in weights.items():
+        if not bool(p.isfinite().all()):
+            raise FloatingPointError(f"weights must be finite; {name!r} is not at step {step}")
+
+
+def _check_arguments(
+    steps: object,
+    checkpoint_every: object,
+    learning_rate: object,
+    clip: object,
+    weight_decay: object,
+    warmup: object,
+) -> None:
     check_count("steps", steps)
     check_count("checkpoint_every", checkpoint_every)
     check_positive("learning_rate", learning_rate)
     check_positive("clip", clip)
     check_interval("weight_decay", weight_decay, 0, math.inf, closed="left")
     check_interval("warmup", warmup, 0, 1, closed="left")
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.95), fused=True)
-    shapes = [(name, tuple(p.shape)) for name, p in model.named_parameters()]
-    settings = repr((shapes, steps, learning_rate, weight_decay, warmup, clip))
-    run = _Run(
-        Path(checkpoint) if checkpoint else None,
-        model,
-        optimizer,
-        generator,
-        hashlib.sha256(settings.encode()).hexdigest(),
-    )
-    run.resume()
-    was_training = model.training
-    model.train()
-    bar = tqdm(
-        total=steps,
-        initial=len(run.losses),
-        disable=not progress,
-        unit="step",
-        dynamic_ncols=False,
-        ascii=True,
-    )
-    try:
-        for step in range(len(run.losses), steps):
-            began, run.before = time.perf_counter(), generator.get_state()
-            batch = draw(generator)
-            cost = _next_token_loss(model, batch) if loss is None else loss(model, batch)
-            value = cost.item()
-            if not math.isfinite(value):
-                raise FloatingPointError(f"loss must be finite; got {value} at step {step}")
-            optimizer.zero_grad(set_to_none=True)
-            cost.backward()
-            nn.utils.clip_grad_norm_(parameters, clip)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate_at(step, steps, learning_rate, warmup)
-            run.whole = False
-            optimizer.step()
-            run.losses.append(value)
-            run.tokens += int(batch.mask.sum())
-            run.seconds += time.perf_counter() - began
-            run.before, run.whole = generator.get_state(), True
-            bar.update()
-            bar.set_postfix_str(f"{value:.3f} nats/token", refresh=False)
-            if (step + 1) % checkpoint_every == 0 or step + 1 == steps:
-                run.save()
-            if callback is not None:
-                callback(step + 1, value)
-    except KeyboardInterrupt:
-        # Only inside the update itself do weights and step disagree: then the last saving stands.
-        if run.whole:
-            run.save()
-        raise
-    finally:
-        bar.close()
-        model.train(was_training)
-    return History(steps, tuple(run.losses), run.tokens, run.seconds)
 
 
 def _next_token_loss(model: nn.Module, batch: Any) -> Tensor:
     return next_token_loss(model(batch.inputs), batch.targets, batch.mask)
-
-
-class _Run:
-    """What a run must remember to go on as if nothing had happened."""
-
-    def __init__(
-        self,
-        path: Path | None,
-        model: nn.Module,
-        optimizer: Any,
-        generator: torch.Generator,
-        settings: str,
-    ) -> None:
-        self.path, self.model, self.optimizer, self.generator, self.settings = (
-            path,
-            model,
-            optimizer,
-            generator,
-            settings,
-        )
-        self.losses: list[float] = []
-        self.tokens, self.seconds, self.whole = 0, 0.0, True
-        self.before = (
-            generator.get_state()
-        )  # where the generator stood before the step that may be interrupted
-
-    def save(self) -> None:
-        if self.path is None:
-            return
-        buffer = io.BytesIO()
-        state = {
-            "settings": self.settings,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.before,
-            "losses": self.losses,
-            "tokens": self.tokens,
-            "seconds": self.seconds,
-        }
-        torch.save(state, buffer)
-        write_whole(self.path, buffer.getvalue())
-
-    def resume(self) -> None:
-        if self.path is None or not self.path.exists():
-            return
-        try:
-            state = torch.load(self.path, weights_only=True)
-            settings = state["settings"]
-        except Exception as error:  # torch raises a dozen kinds for a damaged file
-            raise ValueError(
-                f"{self.path} is not a whole training checkpoint: {type(error).__name__}; delete it to start anew"
-            ) from None
-        if settings != self.settings:
-            raise ValueError(
-                f"{self.path} belongs to a run with other sizes or settings; delete it to start anew"
-            )
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self.losses, self.tokens, self.seconds = state["losses"], state["tokens"], state["seconds"]

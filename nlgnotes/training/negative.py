@@ -1,7 +1,7 @@
 r"""Negative training: a model unlearns replies that it should not give, the safe one before all.
 
-It is ``training.fit`` with a loss of its own, and takes ``fit``'s arguments: it can be shown, interrupted and resumed
-like any training. Taught in: book/degeneration.ipynb.
+It is ``training.fit`` with a loss of its own, and takes ``fit``'s arguments: it can be shown,
+interrupted and resumed like any training. Taught in: book/degeneration.ipynb.
 """
 
 from collections import Counter, deque
@@ -9,62 +9,29 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from nlgnotes.batches import Batch, reply_batch
-from nlgnotes.decoding.generation import generate
+from nlgnotes.decoding.documents import ANCESTRAL, generate_documents
 from nlgnotes.documents import Documents
-from nlgnotes.equations.sampling import Sampler
 from nlgnotes.equations.unlikelihood import negative_training_loss
-from nlgnotes.training.loop import History, fit
+from nlgnotes.training.history import History
+from nlgnotes.training.likelihood import target_log_probs
+from nlgnotes.training.loop import fit
 from nlgnotes.validation import check_count, check_interval
 
-__all__ = ["FrequentReplies", "bad_replies", "negative_training", "reply_to"]
+__all__ = ["FrequentReplies", "bad_replies", "negative_training"]
 
 Draw = Callable[[torch.Generator], Batch]
 
 
-def reply_to(
-    model: Any,
-    queries: Documents,
-    *,
-    max_new_tokens: int,
-    sampler: Any,
-    generator: torch.Generator,
-    stop_token: int = 0,
-) -> Documents:
-    """The model's reply to each query, up to its stop token or cut at ``max_new_tokens``.
-
-    Args:
-        model: as ``generation.Generates``, of documents "query reply".
-        queries: of any lengths; those of equal length are answered together.
-        max_new_tokens, sampler, generator, stop_token: as for ``generation.generate``.
-
-    Raises:
-        ValueError: as ``generation.generate``.
-    """
-    tokens = torch.zeros(len(queries), max_new_tokens, dtype=torch.long)
-    lengths = torch.zeros(len(queries), dtype=torch.long)
-    options = {
-        "max_new_tokens": max_new_tokens,
-        "sampler": sampler,
-        "generator": generator,
-        "stop_token": stop_token,
-    }
-    for length in queries.lengths.unique().tolist():
-        rows = (queries.lengths == length).nonzero().flatten()
-        said = generate(model, F.pad(queries.tokens[rows, :length], (1, 0)), **options)
-        tokens[rows], lengths[rows] = said.tokens, said.lengths
-    return Documents(tokens[:, : int(lengths.max())], lengths)
-
-
 class FrequentReplies:
-    """Which replies a model gives too often: more than ``threshold`` of the last ``window`` that it gave.
+    """Replies that a model gives too often: more than ``threshold`` of the last ``window``.
 
-    He & Glass 2020 (arXiv:1903.02134) call a reply frequent by its share in a moving history of the model's own samples.
-    As long as the history is shorter than the window, what is missing counts as other replies.
+    He & Glass 2020 (arXiv:1903.02134) call a reply frequent by its share in a moving history of the
+    model's own samples. As long as the history is shorter than the window, what is missing counts
+    as other replies.
 
     Args:
         window: how many replies are remembered.
@@ -89,7 +56,7 @@ class FrequentReplies:
         """Remember the replies, then say which of them are frequent."""
         rows = [
             tuple(ids[:length])
-            for ids, length in zip(replies.tokens.tolist(), replies.lengths.tolist())
+            for ids, length in zip(replies.tokens.tolist(), replies.lengths.tolist(), strict=True)
         ]
         self._past.extend(rows)
         self._counts.update(rows)
@@ -101,44 +68,55 @@ class FrequentReplies:
 def bad_replies(
     model: Any,
     ask: Callable[[torch.Generator], Documents],
-    judge: Callable[[Documents], Tensor],
+    is_bad: Callable[[Documents], Tensor],
     *,
     max_new_tokens: int,
-    sampler: Any = Sampler(),
+    sampler: Any = ANCESTRAL,
     stop_token: int = 0,
 ) -> Callable[[torch.Generator], Batch | None]:
-    """What the model itself says and should not, as the negatives of :func:`negative_training`.
+    """The model's own bad replies, as the negatives of :func:`negative_training`.
 
-    Each drawing asks queries, lets the model as it then is reply to each, and keeps the replies that are bad; None if none is.
+    Each drawing asks queries, lets the model as it then is reply to each, and keeps the replies
+    that are bad; None if none is.
 
     Args:
         model: as ``generation.Generates``.
         ask: queries, from the generator.
-        judge: which replies are bad, bool ``[batch]``: a :class:`FrequentReplies`, or a rule. What it remembers is not
-            in a checkpoint of ``training.fit``.
-        max_new_tokens, sampler, stop_token: how the model replies, see :func:`reply_to`; by default it samples.
+        is_bad: which replies are bad, bool ``[batch]``: a :class:`FrequentReplies`, or a rule.
+        max_new_tokens, sampler, stop_token: how the model replies, see
+            :func:`documents.generate_documents`; by default it samples.
+
+    Raises:
+        ValueError: on drawing, ``is_bad`` does not say it of each reply.
     """
 
-    def draw(chance: torch.Generator) -> Batch | None:
-        queries = ask(chance)
-        replies = reply_to(
+    def draw(generator: torch.Generator) -> Batch | None:
+        queries = ask(generator)
+        replies = generate_documents(
             model,
             queries,
             max_new_tokens=max_new_tokens,
             sampler=sampler,
-            generator=chance,
+            generator=generator,
             stop_token=stop_token,
         )
-        bad = judge(replies).nonzero().flatten()
-        return reply_batch(queries.select(bad), replies.select(bad)) if len(bad) else None
+        bad = is_bad(replies)
+        if bad.dtype != torch.bool or bad.shape != (len(replies),):
+            raise ValueError(
+                f"is_bad must give a boolean for each of {len(replies)} replies; "
+                f"got {bad.dtype} of shape {tuple(bad.shape)}"
+            )
+        rows = bad.nonzero().flatten()
+        return reply_batch(queries.select(rows), replies.select(rows)) if len(rows) else None
 
+    draw.has_memory = isinstance(is_bad, FrequentReplies)
     return draw
 
 
-class _Judged(NamedTuple):
+class _GoodAndBad(NamedTuple):
     positive: Batch | None
     negative: Batch | None
-    mask: Tensor
+    tokens: int
 
 
 def negative_training(
@@ -149,17 +127,21 @@ def negative_training(
     weight: float | int = 1.0,
     **options: Any,
 ) -> History:
-    r"""Push down the log-probability of bad replies, with good ones beside them: :func:`degeneration.negative_training_loss`.
+    r"""Push down the log-probability of bad replies, with good ones beside them.
 
-    He & Glass 2020 (arXiv:1903.02134) give the positive batch an update of its own, and take plain gradient steps; here
-    both are in one update of AdamW. Without ``positives`` nothing holds the model: the loss of a given bad reply has no
-    lower bound. (Replies that the model *samples* all count as bad: then the expected gradient is 0, for
+    He & Glass 2020 (arXiv:1903.02134) give the positive batch an update of its own, and take plain
+    gradient steps; here both are in one update of AdamW, see
+    :func:`unlikelihood.negative_training_loss`. Without ``positives`` nothing holds the model: the
+    loss of a given bad reply has no lower bound. (Replies that the model *samples* all count as
+    bad: then the expected gradient is 0, for
     :math:`\mathbb E_{y \sim P} \nabla \log P(y) = 0`.) The model is trained in place.
 
     Args:
         model: tokens to logits.
-        negatives: a batch of bad pairs or None, from the generator: given ones, or :func:`bad_replies`.
-        positives: a batch of good pairs, as :func:`reply_batch` makes them; None trains on bad ones alone.
+        negatives: a batch of bad pairs or None, from the generator: given ones, or
+            :func:`bad_replies`.
+        positives: a batch of good pairs, as :func:`batches.reply_batch` makes them; None trains on
+            bad ones alone.
         weight: of the negative loss, at least 0.
         options: ``steps``, ``learning_rate``, ``generator`` and what else ``training.fit`` takes.
 
@@ -167,31 +149,38 @@ def negative_training(
         The loss at each step, in nats per reply; 0 where there was neither a bad nor a good one.
 
     Raises:
-        ValueError: an argument out of range.
+        ValueError: an argument out of range, or a ``checkpoint`` with a :class:`FrequentReplies`:
+            what it remembers is not in the file.
         FloatingPointError, KeyboardInterrupt: as ``training.fit``.
     """
     check_interval("weight", weight, 0, torch.inf, closed="left")
-
-    def drawn(chance: torch.Generator) -> _Judged:
-        negative, positive = negatives(chance), None if positives is None else positives(chance)
-        masks = [batch.mask.flatten() for batch in (positive, negative) if batch is not None]
-        return _Judged(
-            positive, negative, torch.cat(masks) if masks else torch.zeros(1, dtype=torch.bool)
+    if options.get("checkpoint") is not None and getattr(negatives, "has_memory", False):
+        raise ValueError(
+            "checkpoint must be None where FrequentReplies chooses the bad replies: "
+            "what it remembers would not be in the file"
         )
 
-    def loss(model: nn.Module, batch: _Judged) -> Tensor:
+    def draw(generator: torch.Generator) -> _GoodAndBad:
+        negative = negatives(generator)
+        positive = None if positives is None else positives(generator)
+        batches = [batch for batch in (positive, negative) if batch is not None]
+        return _GoodAndBad(positive, negative, sum(int(batch.mask.sum()) for batch in batches))
+
+    def loss(model: nn.Module, batch: _GoodAndBad) -> Tensor:
         good, bad = (
-            None if part is None else _log_probs(model, part)
+            None if part is None else _reply_log_probs(model, part)
             for part in (batch.positive, batch.negative)
         )
         if bad is not None:
             return negative_training_loss(good, bad, weight)
+        # Nothing to learn from: a loss of 0 that has a gradient, 0, in every weight.
         return -good.mean() if good is not None else sum(p.sum() * 0.0 for p in model.parameters())
 
-    return fit(model, drawn, loss=loss, **options)
+    identity = "negative training", float(weight), options.pop("identity", ())
+    return fit(model, draw, loss=loss, identity=identity, **options)
 
 
-def _log_probs(model: nn.Module, batch: Batch) -> Float[Tensor, " batch"]:
+def _reply_log_probs(model: nn.Module, batch: Batch) -> Float[Tensor, " batch"]:
     """log P of what counts in each row."""
-    scores = model(batch.inputs).log_softmax(-1).gather(-1, batch.targets[..., None])[..., 0]
+    scores = target_log_probs(model(batch.inputs), batch.targets)
     return torch.where(batch.mask, scores, 0.0).sum(-1)

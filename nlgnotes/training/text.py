@@ -6,6 +6,7 @@ Taught in: book/degeneration.ipynb.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import cycle, islice
 from typing import Any
 
 import torch
@@ -17,13 +18,16 @@ from nlgnotes.documents import Documents
 from nlgnotes.intervals import ratio_of_totals
 from nlgnotes.text.tokenizer import ByteBPE
 from nlgnotes.training.likelihood import token_nll
+from nlgnotes.training.loop import check_generator
 from nlgnotes.validation import check_count
 
 __all__ = ["openings", "text_metrics", "windows"]
 
 
 def openings(tokenizer: ByteBPE, texts: Sequence[str], length: int) -> Int64[Tensor, "texts time"]:
-    """The start token and the first tokens of every text, ``length`` in all; shorter texts are left out.
+    """The start token and the first tokens of every text, ``length`` in all.
+
+    Shorter texts are left out.
 
     Raises:
         ValueError: ``length`` below 1, or every text is shorter.
@@ -33,60 +37,83 @@ def openings(tokenizer: ByteBPE, texts: Sequence[str], length: int) -> Int64[Ten
     long = [row for row in rows if len(row) == length]
     if not long:
         raise ValueError(
-            f"texts must hold one of {length} tokens, the start token counted; got at most {max(map(len, rows), default=0)}"
+            f"texts must hold one of {length} tokens, the start token counted; "
+            f"got at most {max(map(len, rows), default=0)}"
         )
     return torch.tensor(long)
 
 
 def windows(
-    tokenizer: ByteBPE, texts: Sequence[str], context: int, batch: int, order: torch.Generator
+    tokenizer: ByteBPE, texts: Sequence[str], context: int, batch: int, generator: torch.Generator
 ) -> Callable[[torch.Generator], Batch]:
-    """Batches of windows of one long row, <eos> document <eos> document ... <eos>, as ``training.fit`` draws them.
+    """Batches of windows of one long row, <eos> document <eos> ... <eos>, for ``training.fit``.
 
-    Half of the windows start at a document's start, so that a model knows what to say to nothing but <eos>; the others
-    anywhere, so that long documents count in full.
+    Half of the windows start at a document's start, so that a model knows what to say to nothing
+    but <eos>; the others anywhere, so that long documents count in full.
 
     Args:
         tokenizer, texts: what the row is made of.
         context: tokens of a window.
         batch: windows of a batch.
-        order: draws the order of the documents.
+        generator: draws the order of the documents; the windows are drawn from the batches' own.
 
     Raises:
-        ValueError: ``context`` or ``batch`` below 1.
+        ValueError: no text, or ``context`` or ``batch`` below 1.
     """
     check_count("context", context)
     check_count("batch", batch)
+    check_generator("generator", generator)
+    if not len(texts):
+        raise ValueError("texts must hold at least one; got none")
     row, starts = [0], []
-    for i in torch.randperm(len(texts), generator=order).tolist():
+    for i in torch.randperm(len(texts), generator=generator).tolist():
         starts.append(len(row) - 1)
-        row += tokenizer.encode(texts[i]) + [0]
-    stream = torch.tensor(row + row[1 : context + 1])
+        row += [*tokenizer.encode(texts[i]), 0]
+    # The row begins anew behind its end, so that a window can start at every token.
+    again = islice(cycle(row[1:]), int(context))
+    stream = torch.tensor([*row, *again])
     heads, last = torch.tensor(starts), len(row) - 1
 
-    def draw(chance: torch.Generator) -> Batch:
+    def draw(generator: torch.Generator) -> Batch:
         half = batch // 2
-        at_start = heads[torch.randint(len(heads), (half,), generator=chance)]
-        anywhere = torch.randint(last, (batch - half,), generator=chance)
+        at_start = heads[torch.randint(len(heads), (half,), generator=generator)]
+        anywhere = torch.randint(last, (batch - half,), generator=generator)
         window = stream[torch.cat([at_start, anywhere])[:, None] + torch.arange(context + 1)]
-        return Batch(
-            window[:, :-1], window[:, 1:], torch.ones_like(window[:, 1:], dtype=torch.bool)
-        )
+        inputs, targets = window[:, :-1], window[:, 1:]
+        return Batch(inputs, targets, torch.ones_like(targets, dtype=torch.bool))
 
     return draw
 
 
 def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
-    """Bits per byte and nats per token of whole documents, ``<eos>`` counted, each token after at least half a context."""
+    """Bits per byte and nats per token of whole documents, ``<eos>`` counted.
+
+    Each token is read after at least half a context, or all that stands before it.
+
+    Args:
+        model: tokens to logits, with ``config.context`` of at least 2.
+        tokenizer: the model's.
+        texts: at least two documents, for the intervals; not all of them empty.
+
+    Raises:
+        ValueError: too few texts, texts without a byte, a context of 1, or as
+            :func:`likelihood.token_nll`.
+    """
     context, half = model.config.context, model.config.context // 2
+    check_count("context", context, 2)
+    if len(texts) < 2 or not any(texts):
+        raise ValueError(
+            f"texts must hold at least 2 documents and 1 byte; got {len(texts)} documents "
+            f"of {sum(map(len, texts))} characters"
+        )
     nats, counts = torch.zeros(2, len(texts), dtype=torch.float64)
     pieces = []  # (ids, document, how many ids at the front are context only)
-    for i, ids in enumerate(tokenizer.encode(t) + [0] for t in texts):
+    for i, ids in enumerate([*tokenizer.encode(t), 0] for t in texts):
         pieces += [
             (ids[b : b + context], i, half if b else 0)
             for b in range(0, max(1, len(ids) - half), half)
         ]
-    pieces.sort(key=lambda piece: len(piece[0]))
+    pieces.sort(key=lambda piece: len(piece[0]))  # like lengths together: little padding
     for start in range(0, len(pieces), 32):
         group = pieces[start : start + 32]
         scored = token_nll(model, Documents.from_lists([ids for ids, _, _ in group])).double()

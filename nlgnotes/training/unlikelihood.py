@@ -1,7 +1,8 @@
 r"""Fine-tuning against repetition: unlikelihood, token by token or on what the model itself writes.
 
-Each is ``training.fit`` with a loss of its own, and takes ``fit``'s arguments: it can be shown, interrupted and resumed
-like any training, and its history holds the loss of every step. Taught in: book/degeneration.ipynb.
+Each is ``training.fit`` with a loss of its own, and takes ``fit``'s arguments: it can be shown,
+interrupted and resumed like any training, and its history holds the loss of every step.
+Taught in: book/degeneration.ipynb.
 """
 
 from collections.abc import Callable
@@ -16,8 +17,9 @@ from nlgnotes.decoding.generation import generate
 from nlgnotes.equations.repetition import previous_tokens
 from nlgnotes.equations.sampling import Sampler, TopK
 from nlgnotes.equations.unlikelihood import repetition_loss, unlikelihood_loss
+from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import next_token_loss
-from nlgnotes.training.loop import History, fit
+from nlgnotes.training.loop import fit
 from nlgnotes.validation import check_count, check_interval
 
 __all__ = ["Continuations", "continue_greedily", "sequence_unlikelihood", "token_unlikelihood"]
@@ -26,14 +28,16 @@ Draw = Callable[[torch.Generator], Batch]
 
 
 GREEDY = Sampler((TopK(1),))
+"""Always the most likely token."""
 
 
 class Continuations(NamedTuple):
     """What a model wrote after prefixes.
 
     Args:
-        inputs: the prefix and all but the last of the new tokens, ``[batch, prefix + new - 1]``: the logits that a model
-            gives for its last ``new`` positions are those of the new tokens.
+        inputs: the prefix and all but the last of the new tokens, ``[batch, prefix + new - 1]``:
+            the logits that a model gives for its last ``new`` positions are those of the new
+            tokens.
         tokens: the new ones, ``[batch, new]``.
         lengths: how many each row has, ``[batch]``.
     """
@@ -48,6 +52,13 @@ def continue_greedily(
 ) -> Continuations:
     """The most likely token after each prefix, ``new`` times or up to the stop token.
 
+    Args:
+        model: as ``generation.Generates``.
+        prefixes: all that it reads: windows of text, which begin anywhere, with or without a start
+            token.
+        new: the most tokens to write.
+        stop_token: ends a continuation; None writes all the tokens.
+
     Raises:
         ValueError: as ``generation.generate``.
     """
@@ -60,10 +71,10 @@ def continue_greedily(
     )
 
 
-class _Mixed(NamedTuple):
+class _TextAndOwn(NamedTuple):
     text: Batch
-    written: Continuations | None
-    mask: Tensor  # what counts as learned from: the text's tokens
+    own: Continuations | None
+    tokens: int  # what counts as learned from: the text's
 
 
 def sequence_unlikelihood(
@@ -78,14 +89,17 @@ def sequence_unlikelihood(
     stop_token: int | None = None,
     **options: Any,
 ) -> History:
-    r"""Let the model continue prefixes of the text, and make what repeats unlikely: :math:`(1 - w)\,L_{text} + w\,L_{rep}`.
+    r"""Let the model continue prefixes of the text, and make what repeats unlikely.
 
-    Sequence-level fine-tuning of Welleck et al. 2020 (arXiv:1908.04319). They toss a coin at each update and take one of the
-    two losses; here each update takes both, weighted: the same gradient on average. The model is trained in place.
+    .. math:: (1 - w)\,L_{\text{text}} + w\,L_{\text{rep}}
+
+    Sequence-level fine-tuning of Welleck et al. 2020 (arXiv:1908.04319). They toss a coin at each
+    update and take one of the two losses; here each update takes both, weighted: the same gradient
+    on average. The model is trained in place.
 
     Args:
         model: as ``generation.Generates``, and tokens to logits.
-        draw: the next batch of text, from the generator; the rows that are long enough give the prefixes.
+        draw: the next batch of text, from the generator; rows that are long enough give prefixes.
         prefix: how many tokens the model reads, the start token counted.
         new: how many it then writes, greedily.
         n: length of the n-grams, see :func:`repetition_loss`.
@@ -108,42 +122,46 @@ def sequence_unlikelihood(
     if rows is not None:
         check_count("rows", rows)
 
-    def drawn(chance: torch.Generator) -> _Mixed:
-        text = draw(chance)
+    def draw_both(generator: torch.Generator) -> _TextAndOwn:
+        text = draw(generator)
+        count = int(text.mask.sum())
         if share == 0:
-            return _Mixed(text, None, text.mask)
+            return _TextAndOwn(text, None, count)
         long = text.mask[:, prefix - 1] if text.mask.shape[1] >= prefix else text.mask[:, 0] & False
         if not bool(long.any()):
             raise ValueError(
-                f"draw must give rows of at least prefix = {prefix} tokens; got at most {int(text.mask.sum(-1).max())}"
+                f"draw must give rows of at least prefix = {prefix} tokens; "
+                f"got at most {int(text.mask.sum(-1).max())}"
             )
-        written = continue_greedily(
-            model, text.inputs[long][:rows, :prefix], new, stop_token=stop_token
-        )
-        return _Mixed(text, written, text.mask)
+        prefixes = text.inputs[long][:rows, :prefix]
+        own = continue_greedily(model, prefixes, new, stop_token=stop_token)
+        return _TextAndOwn(text, own, count)
 
-    def loss(model: nn.Module, batch: _Mixed) -> Tensor:
-        total = torch.zeros(())
+    def loss(model: nn.Module, batch: _TextAndOwn) -> Tensor:
+        total, text = torch.zeros(()), batch.text
         if share < 1:
-            total = total + (1 - share) * next_token_loss(
-                model(batch.text.inputs), batch.text.targets, batch.text.mask
-            )
-        if batch.written is not None:
-            inputs, tokens, lengths = batch.written
-            total = total + share * repetition_loss(
-                model(inputs)[:, -tokens.shape[1] :], tokens, lengths, n
-            )
+            logits = model(text.inputs)
+            total = total + (1 - share) * next_token_loss(logits, text.targets, text.mask)
+        if batch.own is not None:
+            inputs, tokens, lengths = batch.own
+            logits = model(inputs)[:, -tokens.shape[1] :]
+            total = total + share * repetition_loss(logits, tokens, lengths, n)
         return total
 
-    return fit(model, drawn, loss=loss, **options)
+    # What the first batch need not show: where nothing repeats, all n give the same loss.
+    chosen = [None if x is None else float(x) for x in (prefix, new, n, share, rows, stop_token)]
+    identity = "sequence unlikelihood", chosen, options.pop("identity", ())
+    return fit(model, draw_both, loss=loss, identity=identity, **options)
 
 
 def token_unlikelihood(
     model: nn.Module, draw: Draw, *, alpha: float | int = 1.0, **options: Any
 ) -> History:
-    r"""Train on text with :func:`degeneration.unlikelihood_loss`: every earlier token of the row but the right one is a candidate.
+    r"""Train on text, and make the earlier tokens of each row less likely.
 
-    Token-level unlikelihood of Welleck et al. 2020 (arXiv:1908.04319), Eq. 4 and 5. The model is trained in place.
+    Token-level unlikelihood of Welleck et al. 2020 (arXiv:1908.04319), Eq. 4 and 5, with
+    :func:`unlikelihood.unlikelihood_loss`: every earlier token of the row but the right one is a
+    candidate. The model is trained in place.
 
     Args:
         model: tokens to logits.
@@ -165,4 +183,5 @@ def token_unlikelihood(
         candidates = previous_tokens(batch.targets, logits.shape[-1])[mask]
         return unlikelihood_loss(logits[mask], batch.targets[mask], candidates, alpha).mean()
 
-    return fit(model, draw, loss=loss, **options)
+    identity = "token unlikelihood", float(alpha), options.pop("identity", ())
+    return fit(model, draw, loss=loss, identity=identity, **options)

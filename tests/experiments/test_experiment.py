@@ -1,10 +1,12 @@
-"""Experiments: kept part by part, compared with what is shipped; and the shipped ones are those of the code."""
+"""Experiments: kept part by part and compared; the shipped ones are those of the code."""
 
+import dataclasses
 import json
 
 import pytest
 
 from nlgnotes import checkpoints, measurements
+from nlgnotes.experiments import experiment as module
 from nlgnotes.experiments.experiment import Experiment, run_experiment
 from nlgnotes.recipes.catalogue import EXPERIMENTS
 
@@ -92,3 +94,72 @@ def test_shipped_measurements_are_those_of_the_code_and_of_the_shipped_models(na
     assert shipped.recipe["models"] == now, "a model has changed since: make the measurement again"
     assert isinstance(made_by.headline(shipped.data), float)
     assert (measurements.FOLDER / f"{name}.json").stat().st_size < 1e6
+
+
+WITH_MORE = '{"value": 7, "seconds": 1.0, "more": 0}'
+PARTS = [
+    "", "{", "null", "[]", "5", '{"value": 1}', '{"value": 1, "seconds": "x"}', "\udcff",
+    WITH_MORE, "[" * 100_000, '{"value": 7, "seconds": null}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", PARTS, ids=lambda text: text[:24])
+def test_a_part_that_is_damaged_is_computed_again(tmp_path, content):
+    calls = []
+
+    def spoiled(settings, seed, *, progress, keep):
+        keep("first", lambda: calls.append("first") or 1)
+        if len(calls) == 1:
+            (part,) = (tmp_path / "squares.partial").iterdir()
+            part.write_bytes(content.encode("utf-8", "surrogateescape"))
+            raise KeyboardInterrupt
+        return {"1": keep("second", lambda: 2)}
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment(measure=spoiled), progress=False, folder=tmp_path)
+    run_experiment(experiment(measure=spoiled), progress=False, folder=tmp_path)
+    assert calls == ["first", "first"]
+
+
+def interrupted(calls):
+    """Two parts; the run is interrupted after the first of them, the first time."""
+
+    def measure(settings, seed, *, progress, keep):
+        value = keep("part", lambda: calls.append(seed) or seed)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return {"1": value}
+
+    return measure
+
+
+def test_a_part_of_another_run_is_not_taken(tmp_path, monkeypatch):
+    for other in (experiment(seed=3), experiment(n=4), "code"):
+        calls = []
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(experiment(measure=interrupted(calls)), progress=False, folder=tmp_path)
+        with monkeypatch.context() as patch:
+            if other == "code":
+                patch.setattr(module, "_code_digest", lambda measure: "changed")
+                other = experiment()
+            again = dataclasses.replace(other, measure=interrupted(calls))
+            run_experiment(again, progress=False, folder=tmp_path, force=True)
+        assert calls == [0, again.seed], "it was computed again"
+        (tmp_path / "squares.json").unlink()
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "b", "a"), ("a/b",), ("/a",), ("../a",)])
+def test_a_part_has_a_name_of_its_own(tmp_path, names):
+    def twice(settings, seed, *, progress, keep):
+        return {str(i): keep(name, lambda i=i: i) for i, name in enumerate(names)}
+
+    with pytest.raises(ValueError, match="part must be a file's name that no other part has"):
+        run_experiment(experiment(measure=twice), progress=False, folder=tmp_path)
+
+
+def test_a_part_that_json_cannot_hold_is_named(tmp_path):
+    def measure(settings, seed, *, progress, keep):
+        return {"1": keep("strange", lambda: {1, 2})}
+
+    with pytest.raises(ValueError, match="part 'strange' must be JSON"):
+        run_experiment(experiment(measure=measure), progress=False, folder=tmp_path)

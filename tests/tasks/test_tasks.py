@@ -1,4 +1,6 @@
-"""Dates mean one day, are split by day, and reach both designs as the same tokens; copying is copying."""
+"""Dates mean one day, are split by day, and reach both designs as the same tokens; copying is
+copying.
+"""
 
 import math
 import re
@@ -31,7 +33,9 @@ def test_at_least_fifty_locales_each_in_one_group():
 
 
 def test_a_date_determines_its_day():
-    """Each format writes day, month and the whole year, in a Gregorian calendar, and all days of a leap year differ."""
+    """Each format writes day, month and the whole year, in a Gregorian calendar, and all days of a
+    leap year differ.
+    """
     words = set(Dates().words)
     for locale in LOCALES:
         for style in ("long", "full"):
@@ -70,7 +74,9 @@ def test_reading_and_writing_by_hand():
 
 
 def test_the_split_is_by_day():
-    """No test day is drawn for training in any language or direction; the share is a tenth (binomial, 5.5 sigma: once in 2e7)."""
+    """No test day is drawn for training in any language or direction; the share is a tenth
+    (binomial, 5.5 sigma: once in 2e7).
+    """
     days = [date(1900, 1, 1) + timedelta(i) for i in range(73049)]
     share = sum(date_split(day) == "test" for day in days) / len(days)
     assert abs(share - 0.1) < 5.5 * math.sqrt(0.09 / len(days))
@@ -116,7 +122,9 @@ def test_encoding_round_trip(day, locale, kind):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_exact_match_is_what_greedy_writing_gives(seed):
-    """Two roads, on models trained a little so that some are right: the argmax given the target, and the text itself."""
+    """Two roads, on models trained a little so that some are right: the argmax given the target,
+    and the text itself.
+    """
     model = EncoderDecoder(
         EncoderDecoderConfig(4, 8, width=32, encoder_layers=1, layers=1, heads=2, hidden=16),
         generator(seed),
@@ -141,7 +149,7 @@ def test_exact_match_is_what_greedy_writing_gives(seed):
     )
     expected = [
         w[:n] == [*row, 0]
-        for w, n, row in zip(written.tokens.tolist(), written.lengths.tolist(), rows)
+        for w, n, row in zip(written.tokens.tolist(), written.lengths.tolist(), rows, strict=True)
     ]
     assert matches.tolist() == expected and any(expected)
 
@@ -149,7 +157,7 @@ def test_exact_match_is_what_greedy_writing_gives(seed):
 def test_copies():
     batch = copies(400, 2, 6, 5, generator(0))
     lengths = []
-    for inputs, targets, mask in zip(*(t.tolist() for t in batch)):
+    for inputs, targets, mask in zip(*(t.tolist() for t in batch), strict=True):
         n = inputs.index(0)
         lengths.append(n)
         row = inputs[:n]

@@ -1,4 +1,4 @@
-"""The adversarial phase: returns, the judge, and a generator that really moves towards what the judge likes."""
+"""Adversarial training: a generator that moves towards what the discriminator takes for real."""
 
 import copy
 
@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlgnotes.decoding.documents import generate_documents
 from nlgnotes.documents import Documents
 from nlgnotes.equations.policy_gradient import discounted_returns
-from nlgnotes.experiments.language_gans.quality_diversity import written
 from nlgnotes.networks.discriminator import Discriminator
 from nlgnotes.networks.lstm import LSTMConfig, LSTMModel
 from nlgnotes.randomness import generator
@@ -30,25 +30,10 @@ def test_returns_by_the_double_sum(seed, discount):
     )
 
 
-def test_the_judge_reads_from_left_to_right_and_draws_only_from_its_generator():
-    before = torch.get_rng_state()
-    judge = Discriminator(9, generator(0), width=8, dropout=0.5)
-    a = torch.randint(9, (4, 7), generator=generator(1))
-    b = a.clone()
-    b[:, 5:] = (b[:, 5:] + 1) % 9
-    assert torch.equal(judge(a)[:, :5], judge(b)[:, :5]) and not torch.equal(
-        judge(a)[:, 5:], judge(b)[:, 5:]
-    )
-    assert torch.equal(judge(a, generator(2)), judge(a, generator(2))) and not torch.equal(
-        judge(a, generator(2)), judge(a)
-    )
-    assert torch.equal(before, torch.get_rng_state())
-
-
 def game(steps=60, seed=0, **options):
     """Real texts: the word 1 five times. The generator starts with six words at random."""
     texts = Documents(torch.ones(50, 5, dtype=torch.long), torch.full((50,), 5))
-    model, judge = (
+    model, discriminator = (
         LSTMModel(LSTMConfig(6, 5, 8), generator(seed, "w")),
         Discriminator(6, generator(seed, "d"), width=8),
     )
@@ -60,14 +45,15 @@ def game(steps=60, seed=0, **options):
         "progress": False,
     } | options
     return model, adversarial_training(
-        model, judge, texts, steps=steps, generator=generator(seed, "g"), **options
+        model, discriminator, texts, steps=steps, generator=generator(seed, "g"), **options
     )
 
 
-def test_the_generator_learns_what_the_judge_takes_for_real():
+def test_the_generator_learns_what_the_discriminator_takes_for_real():
     """At the start one word in six is the right one; at the end nearly all are."""
     model, history = game(150)
-    assert (written(model, 200, 5, generator(1)).tokens == 1).double().mean() > 0.8
+    made = generate_documents(model, 200, max_new_tokens=5, generator=generator(1))
+    assert (made.tokens == 1).double().mean() > 0.8
     assert history.accuracy[0] > 0.8 and history.reward[-1] > history.reward[0]
     assert len(history.accuracy) == len(history.value) == len(history.reward) == 150
 
@@ -119,8 +105,6 @@ def test_an_interrupted_game_leaves_whole_updates():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Discriminator(1, generator(0)), "vocab_size"),
-        (lambda: Discriminator(5, generator(0), dropout=1.0), "dropout"),
         (
             lambda: discounted_returns(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), 1.5),
             "discount",
@@ -133,3 +117,92 @@ def test_an_interrupted_game_leaves_whole_updates():
 def test_errors_speak(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+class Spoiled(torch.autograd.Function):
+    """The same numbers, with another gradient."""
+
+    @staticmethod
+    def forward(ctx, x, gradient):
+        ctx.gradient = gradient
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        return torch.full_like(g, ctx.gradient), None
+
+
+def spoil(network, gradient, at):
+    """The network, whose gradient is spoiled from its ``at``-th reading with a gradient on."""
+    plain, calls = network.forward, iter(range(10**6))
+
+    def forward(*arguments):
+        out = plain(*arguments)
+        if out.requires_grad and next(calls) >= at:
+            return Spoiled.apply(out, gradient)
+        return out
+
+    network.forward = forward
+    return network
+
+
+GRADIENTS = [float("nan"), float("inf"), float("-inf")]
+# The discriminator reads twice in an update: real texts, then generated ones. One of warm-up.
+WHERE = [
+    ("discriminator", 0, "the discriminator's, at warm-up step 0"),
+    ("discriminator", 2, "the discriminator's, at step 0"),
+    ("discriminator", 7, "the discriminator's, at step 2"),
+    ("generator", 0, "the generator's, at step 0"),
+    ("generator", 2, "the generator's, at step 2"),
+]
+
+
+@pytest.mark.parametrize("gradient", GRADIENTS)
+@pytest.mark.parametrize(("which", "at", "message"), WHERE)
+def test_a_gradient_that_is_not_finite_is_refused_before_the_update(which, at, message, gradient):
+    model = LSTMModel(LSTMConfig(6, 5, 8), generator(0, "w"))
+    discriminator = Discriminator(6, generator(0, "d"), width=8)
+    spoil(model if which == "generator" else discriminator, gradient, at)
+    networks, states = (model, discriminator), []
+
+    def look(step):
+        states.append([copy.deepcopy(n.state_dict()) for n in networks])
+
+    look(-1)
+    texts = Documents(torch.ones(50, 5, dtype=torch.long), torch.full((50,), 5))
+    options = {"batch": 8, "warmup": 1, "progress": False, "callback": look}
+    with pytest.raises(FloatingPointError, match=f"gradient must be finite; {message}"):
+        adversarial_training(
+            model, discriminator, texts, steps=4, generator=generator(0, "g"), **options
+        )
+    assert all(bool(p.isfinite().all()) for n in networks for p in n.parameters())
+    # The generator is as it was; so is the discriminator, but for the updates since.
+    spoiled = 0 if which == "generator" else 1
+    if which == "discriminator" or at == 0:
+        before, now = states[-1][spoiled], networks[spoiled].state_dict()
+        assert all(torch.equal(before[k], now[k]) for k in before)
+
+
+@pytest.mark.parametrize("which", ["learning_rate", "discriminator_learning_rate"])
+def test_an_update_that_overflows_is_no_result(which):
+    with pytest.raises((FloatingPointError, ValueError), match=r"finite|NaN|inf"):
+        game(1, warmup=0, **{which: 1e39})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batch", 0), ("warmup", -1), ("discriminator_steps", 0), ("learning_rate", float("nan")),
+     ("discriminator_learning_rate", -1.0), ("weight_decay", -0.1), ("weight_decay", float("nan")),
+     ("discount", float("nan")), ("memory", 1.0), ("memory", -0.1)],
+)  # fmt: skip
+def test_an_argument_out_of_range_is_named(name, value):
+    with pytest.raises(ValueError, match=f"{name} must"):
+        game(1, **{name: value})
+
+
+def test_chance_is_an_argument():
+    model = LSTMModel(LSTMConfig(6, 5, 8), generator(0, "w"))
+    texts = Documents(torch.ones(5, 5, dtype=torch.long), torch.full((5,), 5))
+    plain = getattr(adversarial_training, "__wrapped__", adversarial_training)
+    with pytest.raises(ValueError, match=r"generator must be a torch\.Generator; got None"):
+        plain(model, Discriminator(6, generator(0)), texts, steps=1, generator=None)

@@ -1,21 +1,20 @@
-"""Negative training: the loss by hand, which replies are frequent, the safe reply unlearned, and what happens unheld."""
+"""Negative training: the loss by hand, frequent replies, and the safe reply unlearned."""
 
 from collections import deque
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from nlgnotes.batches import document_batch, reply_batch
-from nlgnotes.decoding.generation import generate
+from nlgnotes.decoding.documents import generate_documents
 from nlgnotes.documents import Documents
-from nlgnotes.equations.sampling import Sampler, TopK
+from nlgnotes.equations.sampling import Sampler
 from nlgnotes.languages import Dialogue, Markov
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
 from nlgnotes.training.likelihood import next_token_loss, token_nll
 from nlgnotes.training.loop import fit
-from nlgnotes.training.negative import FrequentReplies, bad_replies, negative_training, reply_to
+from nlgnotes.training.negative import FrequentReplies, bad_replies, negative_training
 
 CONFIG = DecoderConfig(vocab_size=12, context=32, width=16, layers=1, heads=2, hidden=32)
 LANGUAGE = Markov.even(12, generator(0, "finetuning"))
@@ -32,31 +31,7 @@ def fresh(seed=0, config=CONFIG):
 
 
 def same(a, b):
-    return all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
-
-
-def test_replies_are_those_to_each_query_alone():
-    model = fresh()
-    queries = Documents.from_lists([[3, 4], [5], [6, 7], [8]])
-    together = reply_to(
-        model, queries, max_new_tokens=9, sampler=Sampler((TopK(1),)), generator=generator(0)
-    )
-    assert len(together) == 4
-    for i in range(4):
-        prompt = F.pad(queries.tokens[i : i + 1, : queries.lengths[i]], (1, 0))
-        alone = generate(
-            model,
-            prompt,
-            max_new_tokens=9,
-            sampler=Sampler((TopK(1),)),
-            generator=generator(0),
-            stop_token=0,
-        )
-        assert together.lengths[i] == alone.lengths[0]
-        assert (
-            together.tokens[i, : together.lengths[i]].tolist()
-            == alone.tokens[0, : alone.lengths[0]].tolist()
-        )
+    return all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
 
 
 def test_a_reply_batch_counts_what_the_model_gives_to_the_reply():
@@ -102,7 +77,7 @@ def test_the_first_loss_of_negative_training_by_hand():
     queries, good = language.sample_pairs(6, generator(0, "pairs"))
     said = []
 
-    def judge(replies):
+    def is_bad(replies):
         said.append(replies)
         return torch.tensor([True, False, True, False, False, False])
 
@@ -119,7 +94,7 @@ def test_the_first_loss_of_negative_training_by_hand():
         return Documents.from_lists(rows)
 
     options = {"steps": 1, "generator": generator(0, "run"), **OPTIONS}
-    bad = bad_replies(model, lambda g: queries, judge, max_new_tokens=5)
+    bad = bad_replies(model, lambda g: queries, is_bad, max_new_tokens=5)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     run = negative_training(model, bad, lambda g: reply_batch(queries, good), weight=0.5, **options)
     model.load_state_dict(before)
@@ -153,7 +128,7 @@ def test_the_loss_falls_without_bound_where_nothing_good_holds_it():
     specific = language.in_list(good) > 0
 
     def measured():
-        said = reply_to(
+        said = generate_documents(
             model, queries, max_new_tokens=12, sampler=Sampler(), generator=generator(2, "said")
         )
         batch = reply_batch(queries.select(specific), good.select(specific))
@@ -168,7 +143,7 @@ def test_the_loss_falls_without_bound_where_nothing_good_holds_it():
     negative_training(model, own, pairs, generator=generator(3, "held"), **options)
     held_share, held_nll = measured()
     assert 0.35 < share < 0.65 and held_share < 0.2 and held_nll < nll + 0.2
-    # Given bad replies and nothing good: the loss goes on falling, and the good replies go with the bad one.
+    # Given bad replies and nothing good: the loss goes on falling, and the good replies go too.
     model.load_state_dict(weights)
 
     def given(g):
@@ -198,7 +173,7 @@ def test_with_nothing_bad_and_nothing_good_nothing_moves():
 
 
 def test_what_the_model_samples_has_no_mean_gradient():
-    """The expected gradient of log P(y) over the model's own y is 0: by enumeration of all replies of one token."""
+    """The expected gradient of log P(y) over the model's own y is 0, by enumeration."""
     model = fresh()
     score = model(torch.tensor([[0, 5]]))[0, -1].log_softmax(-1)
     (score.exp().detach() * score).sum().backward()
@@ -222,8 +197,65 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path):
         if step == 4:
             raise KeyboardInterrupt
 
-    whole, cut, other = fresh(), fresh(), fresh(9)
+    whole, cut, other = fresh(), fresh(), fresh()
     expected = start(whole)
     with pytest.raises(KeyboardInterrupt):
         start(cut, tmp_path / "run", interrupt)
     assert start(other, tmp_path / "run").losses == expected.losses and same(whole, other)
+
+
+def test_a_memory_that_is_not_in_the_file_is_refused(tmp_path):
+    model = fresh()
+    own = bad_replies(
+        model, lambda g: LANGUAGE.sample(6, g, max_length=4), FrequentReplies(9), max_new_tokens=5
+    )
+    options = {"steps": 2, "generator": generator(0, "run"), **OPTIONS}
+    with pytest.raises(ValueError, match="checkpoint must be None where FrequentReplies"):
+        negative_training(model, own, draw, checkpoint=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists() and same(model, fresh())
+    assert negative_training(model, own, draw, **options).steps == 2
+
+
+def test_another_weight_is_another_run(tmp_path):
+    """Also where the first batch holds nothing bad, so that both begin alike."""
+
+    def none_bad(replies):
+        return torch.zeros(len(replies), dtype=torch.bool)
+
+    def start(weight, steps=3):
+        model = fresh()
+        own = bad_replies(
+            model, lambda g: LANGUAGE.sample(6, g, max_length=4), none_bad, max_new_tokens=5
+        )
+        options = {"steps": steps, "checkpoint": tmp_path / "run", **OPTIONS}
+        return negative_training(model, own, draw, weight=weight, generator=generator(0), **options)
+
+    assert start(1.0) == start(1)
+    with pytest.raises(ValueError, match="other sizes or settings"):
+        start(0.5)
+
+
+@pytest.mark.parametrize(
+    "bad", [torch.ones(6), torch.ones(5, dtype=torch.bool), torch.ones(6, 1, dtype=torch.bool),
+            torch.ones(6, dtype=torch.long), torch.ones((), dtype=torch.bool)]
+)  # fmt: skip
+def test_a_rule_says_it_of_every_reply(bad):
+    own = bad_replies(
+        fresh(), lambda g: LANGUAGE.sample(6, g, max_length=4), lambda r: bad, max_new_tokens=5
+    )
+    with pytest.raises(ValueError, match="is_bad must give a boolean for each of 6 replies"):
+        own(generator(0))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_ill_weights_name_the_step(value):
+    model = fresh()
+
+    def spoil(step, loss):
+        if step == 2:
+            with torch.no_grad():
+                model.norm[0] = value
+
+    options = {"steps": 4, "generator": generator(0), "callback": spoil, **OPTIONS}
+    with pytest.raises(FloatingPointError, match=r"must be finite.*at step 2"):
+        negative_training(model, lambda g: None, draw, **options)

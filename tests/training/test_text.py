@@ -34,7 +34,7 @@ def test_windows_are_pieces_of_the_documents_in_a_row(tokenizer):
     draw = windows(tokenizer, TEXTS, 6, 8, generator(0, "order"))
     row = [0]
     for i in torch.randperm(3, generator=generator(0, "order")).tolist():
-        row += tokenizer.encode(TEXTS[i]) + [0]
+        row += [*tokenizer.encode(TEXTS[i]), 0]
     row += row[1:7]
     pieces = {tuple(row[i : i + 7]) for i in range(len(row) - 6)}
     starts = {tuple(row[i : i + 7]) for i in range(len(row) - 6) if row[i] == 0}
@@ -67,3 +67,34 @@ def test_every_token_is_scored_once_with_at_least_half_a_context(tokenizer):
         total / math.log(2) / size, rel=1e-4
     )
     assert Interval(**found["nats_per_token"]).value == pytest.approx(total / tokens, rel=1e-4)
+
+
+@pytest.mark.parametrize("context", [1, 5, 30, 200])
+@pytest.mark.parametrize("texts", [["a"], [""], ["ab", ""], ["", ""]])
+def test_windows_of_a_short_row_go_round_it(tokenizer, context, texts):
+    batch = windows(tokenizer, texts, context, 6, generator(0, "order"))(generator(1))
+    assert batch.inputs.shape == (6, context)
+    ids = {0, *(i for text in texts for i in tokenizer.encode(text))}
+    assert set(batch.targets.flatten().tolist()) <= ids
+    assert torch.equal(batch.inputs[:, 1:], batch.targets[:, :-1])
+
+
+def test_texts_that_cannot_be_scored_are_named(tokenizer):
+    model = Decoder(DecoderConfig(tokenizer.vocab_size, 8, 16, 1, 2, 32), generator(0))
+    for texts in ([], ["abc"], ["", ""]):
+        with pytest.raises(ValueError, match="texts must hold at least 2 documents and 1 byte"):
+            text_metrics(model, tokenizer, texts)
+    with pytest.raises(ValueError, match="texts must hold at least one"):
+        windows(tokenizer, [], 5, 2, generator(0))
+    narrow = Decoder(DecoderConfig(tokenizer.vocab_size, 1, 16, 1, 2, 32), generator(0))
+    with pytest.raises(ValueError, match="context must be an integer of at least 2"):
+        text_metrics(narrow, tokenizer, TEXTS)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_ill_logits_have_no_bits_per_byte(tokenizer, value):
+    model = Decoder(DecoderConfig(tokenizer.vocab_size, 8, 16, 1, 2, 32), generator(0))
+    with torch.no_grad():
+        model.norm[3] = value
+    with pytest.raises(ValueError, match="model must give logits without NaN"):
+        text_metrics(model, tokenizer, TEXTS)

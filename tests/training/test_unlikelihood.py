@@ -36,12 +36,12 @@ def fresh(seed=0, config=CONFIG):
 
 
 def same(a, b):
-    return all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
+    return all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
 
 
 @pytest.fixture(scope="module")
 def learned():
-    """The weights of a small model that has learned its language, and loops when it writes greedily."""
+    """Weights of a small model that has learned its language, and loops when it writes greedily."""
     model = fresh()
     fit(model, draw, steps=120, learning_rate=1e-2, generator=generator(0, "learn"), progress=False)
     return model.state_dict()
@@ -128,7 +128,8 @@ def test_without_unlikelihood_it_is_plain_training():
             expected.losses, rel=1e-5
         )
         assert all(
-            torch.allclose(p, q, atol=1e-5) for p, q in zip(ours.parameters(), plain.parameters())
+            torch.allclose(p, q, atol=1e-5)
+            for p, q in zip(ours.parameters(), plain.parameters(), strict=True)
         )
 
 
@@ -195,7 +196,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, kind):
     expected = start(whole)
     with pytest.raises(KeyboardInterrupt):
         start(cut, tmp_path / "run", interrupt)
-    other = fresh(9)
+    other = fresh()
     assert start(other, tmp_path / "run").losses == expected.losses and same(whole, other)
 
 
@@ -222,7 +223,7 @@ def test_unlikelihood_refuses_what_makes_no_sense():
 
 
 def test_continuations_hold_what_repeats():
-    """The logits at the last positions of ``inputs`` are those of ``tokens``: what the docstring promises."""
+    """The logits at the last positions of ``inputs`` are those of ``tokens``."""
     model = fresh()
     written = continue_greedily(model, torch.tensor([[0, 1]]), 15)
     assert isinstance(written, Continuations)
@@ -232,3 +233,31 @@ def test_continuations_hold_what_repeats():
         scores.shape == (1, 15, 12)
         and int(times_before(written.tokens, written.lengths, 1).max()) > 0
     )
+
+
+ANOTHER = [{"n": 3}, {"new": 7}, {"share": 0.25}, {"rows": 4}, {"prefix": 2}, {"stop_token": 0}]
+
+
+@pytest.mark.parametrize("other", [*ANOTHER, {"alpha": 0.5}], ids=str)
+def test_another_setting_of_the_loss_is_another_run(tmp_path, other):
+    def start(**changed):
+        options = {"steps": 2, "checkpoint": tmp_path / "run", "generator": generator(0), **OPTIONS}
+        if "alpha" in other:
+            return token_unlikelihood(fresh(), draw, **options, **changed)
+        choice = {"prefix": 3, "new": 8, "n": 2} | changed
+        return sequence_unlikelihood(fresh(), draw, **options, **choice)
+
+    assert start() == start()
+    with pytest.raises(ValueError, match="other sizes or settings"):
+        start(**other)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("learn", [sequence_unlikelihood, token_unlikelihood])
+def test_ill_weights_are_refused(learn, value):
+    model = fresh()
+    with torch.no_grad():
+        model.norm[0] = value
+    extra = {"prefix": 3, "new": 4} if learn is sequence_unlikelihood else {}
+    with pytest.raises((FloatingPointError, ValueError), match=r"finite|NaN|inf"):
+        learn(model, draw, steps=2, generator=generator(0), **extra, **OPTIONS)

@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nlgnotes.documents import Documents
+from nlgnotes.decoding.documents import ANCESTRAL
 from nlgnotes.equations.sampling import Sampler, TopK
 from nlgnotes.experiments.exposure_bias.conditional import divergences_after
 from nlgnotes.experiments.exposure_bias.marginal import continuation, continuation_scores
 from nlgnotes.experiments.exposure_bias.prefixes import (
     continue_prefixes,
-    model_documents,
     survivors,
+    whole_documents,
 )
 from nlgnotes.languages.base import Language
 
@@ -23,7 +23,6 @@ __all__ = [
     "after_gaps",
     "along_texts",
     "at_length",
-    "whole_documents",
     "written_after",
 ]
 
@@ -33,15 +32,10 @@ Table = dict[str, dict[str, Tensor]]
 
 
 DECODERS: dict[str, Any] = {
-    "ancestral": Sampler(),
+    "ancestral": ANCESTRAL,
     "top-k": Sampler((TopK(10),)),
     "greedy": Sampler((TopK(1),)),
 }
-
-
-def whole_documents(prefix: Tensor) -> Documents:
-    """Prefixes as documents that are cut where they end."""
-    return Documents(prefix, torch.full((len(prefix),), prefix.shape[1]))
 
 
 def at_length(model: Any, language: Language, prefixes: Mapping[str, Tensor]) -> Table:
@@ -57,13 +51,16 @@ def after_gaps(
     language: Language,
     prefixes: Mapping[str, Tensor],
     gaps: Sequence[int],
-    chance: torch.Generator,
+    generator: torch.Generator,
     *,
-    sampler: Any = None,
+    sampler: Any = ANCESTRAL,
 ) -> Table:
-    """The divergences after each prefix and g more tokens of the model, for each g in ``gaps``; NaN where it ended before."""
+    """The divergences after each prefix and g more tokens of the model, for each g in ``gaps``.
+
+    NaN where the text has ended before.
+    """
     texts = {
-        kind: continue_prefixes(model, p, max(gaps), chance, sampler=sampler)
+        kind: continue_prefixes(model, p, max(gaps), generator, sampler=sampler)
         for kind, p in prefixes.items()
     }
     return {
@@ -77,22 +74,23 @@ def written_after(
     language: Language,
     prefixes: Mapping[str, Tensor],
     new: int,
-    chance: torch.Generator,
+    generator: torch.Generator,
     *,
     gap: int = 0,
     references: int = 2000,
 ) -> Table:
-    """The scores of up to ``new`` tokens that the model writes after each prefix, from the (gap + 1)-th on.
+    """The scores of ``new`` tokens that the model writes after each prefix and ``gap`` others.
 
-    Texts that end before that are left out. A shuffled prefix is judged by what it was before, a random one by the
-    data prefix of its row, which it has nothing to do with: the control.
+    Texts that end before that are left out. The continuation of a shuffled prefix is compared with
+    what the prefix was before, that of a random one with the data prefix of its row, which it has
+    nothing to do with: the control.
     """
     length = prefixes["data"].shape[1]
     place, result = length + gap, {}
-    held_out = language.sample(4 * references, chance, max_length=place + new)
+    held_out = language.sample(4 * references, generator, max_length=place + new)
     held_out = held_out.select((held_out.lengths > place).nonzero()[:references, 0])
     for kind, prefix in prefixes.items():
-        text = continue_prefixes(model, prefix, gap + new, chance)
+        text = continue_prefixes(model, prefix, gap + new, generator)
         kept = text.lengths > place
         original = prefix if kind == "model" else prefixes["data"]
         scores = continuation_scores(
@@ -112,20 +110,21 @@ def along_texts(
     language: Language,
     n: int,
     steps: int,
-    chance: torch.Generator,
+    generator: torch.Generator,
     *,
     start: int = 5,
     decoders: Sequence[str] = tuple(DECODERS),
 ) -> Table:
-    """The divergences at every step of ``n`` texts of the language ("data") and of the model with each decoder.
+    """The divergences at every step of texts of the language ("data") and of the model.
 
-    All begin with ``start`` true words; column i is after start + i tokens, and NaN where the text has ended.
+    There are ``n`` texts of each, the model's with each decoder. All begin with ``start`` true
+    words; column i is after start + i tokens, and NaN where the text has ended.
     """
     at = range(start, start + steps)
-    texts = {"data": language.sample(n, chance, max_length=at[-1])}
+    texts = {"data": language.sample(n, generator, max_length=at[-1])}
     for name in decoders:
-        context = survivors(lambda m: language.sample(m, chance, max_length=start), n, start)
-        texts[name] = model_documents(
-            model, n, at[-1], chance, sampler=DECODERS[name], context=context
+        context = survivors(lambda m: language.sample(m, generator, max_length=start), n, start)
+        texts[name] = continue_prefixes(
+            model, context, at[-1] - start, generator, sampler=DECODERS[name]
         )
     return {name: divergences_after(model, language, text, at) for name, text in texts.items()}

@@ -1,10 +1,11 @@
-r"""Is a model worse after its own words than after true ones? Prefix switching, exactly.
+r"""Divergences of model and language after prefixes: exposure bias, exactly.
 
-A prefix of length *l* is of one of four kinds: from the language (``data``), from the model itself (``model``), a data
-prefix with its words in random order (``shuffled``), or words drawn uniformly (``random``). All four hold exactly *l*
-tokens and no ``<eos>``: data and model prefixes are those documents, drawn by rejection, which have not ended after
-*l* tokens, and the others never can have. Each kind is so conditioned on the same event. Then both
-:math:`P_M(\cdot|W_{1:l})` and :math:`P_D(\cdot|W_{1:l})` are known, and so is any divergence between them.
+A prefix of length *l* is of one of four kinds: from the language (``data``), from the model itself
+(``model``), a data prefix with its words in random order (``shuffled``), or words drawn uniformly
+(``random``). All four hold exactly *l* tokens and no ``<eos>``: data and model prefixes are those
+documents, drawn by rejection, which have not ended after *l* tokens, and the others never can have.
+Each kind is so conditioned on the same event. Then both :math:`P_M(\cdot|W_{1:l})` and
+:math:`P_D(\cdot|W_{1:l})` are known, and so is any divergence between them.
 
 Taught in: book/exposure-bias.ipynb.
 """
@@ -23,6 +24,7 @@ from nlgnotes.equations.divergences import jensen_shannon, kl_divergence, total_
 from nlgnotes.experiments.exposure_bias.prefixes import alive_before
 from nlgnotes.intervals import Interval, bootstrap_means, percentile_interval
 from nlgnotes.languages.base import Language
+from nlgnotes.validation import check_scores
 
 __all__ = ["DIVERGENCES", "accumulated_error", "divergences_after", "eb_c", "intervals", "slopes"]
 
@@ -31,24 +33,25 @@ DIVERGENCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "js": jensen_shannon,
     "kl": kl_divergence,
 }
-"""Functions of (log P_D, log P_M): total variation, Jensen–Shannon, and :math:`D_{KL}(P_D \\| P_M)`."""
+"""Of (log P_D, log P_M): total variation, Jensen–Shannon, :math:`D_{KL}(P_D \\| P_M)`."""
 
 
 ROWS = 128
-"""Rows handled side by side where whole distributions are compared: little memory, and no slower."""
+"""Rows whose whole distributions are compared at a time: little memory, and no slower."""
 
 
 @torch.no_grad()
 def divergences_after(
     model: Any, language: Language, documents: Documents, at: Sequence[int]
 ) -> dict[str, Float64[Tensor, "batch places"]]:
-    r"""Each of ``DIVERGENCES`` between :math:`P_D(\cdot|W_{1:t})` and :math:`P_M(\cdot|W_{1:t})`, for each t in ``at``.
+    r"""Each of ``DIVERGENCES`` of model from language after t tokens, for each t in ``at``.
 
-    Nothing is sampled: both distributions are known. The model's is the one it was trained to give (temperature 1),
-    whatever decoder wrote the text. NaN where the document had ended before.
+    Between :math:`P_D(\cdot|W_{1:t})` and :math:`P_M(\cdot|W_{1:t})`. Nothing is sampled: both
+    distributions are known. The model's is the one it was trained to give (temperature 1), whatever
+    decoder wrote the text. NaN where the document had ended before.
 
     Raises:
-        ValueError: a place beyond the text.
+        ValueError: a place beyond the text, or logits of the model that are no distribution.
     """
     at = list(at)
     if not at or min(at) < 0 or max(at) > documents.tokens.shape[1]:
@@ -65,8 +68,10 @@ def divergences_after(
             if len(at) > 1
             else language.next_log_probs(read[rows])[:, None]
         )
-        guess = model(pad(read[rows], (1, 0)))[:, at].double().log_softmax(-1)
-        here = alive[rows]
+        logits, here = model(pad(read[rows], (1, 0)))[:, at], alive[rows]
+        if bool(here.any()):  # NaN stands for what has ended, so ill logits must not become NaN
+            check_scores("the model's logits", logits[here])
+        guess = logits.double().log_softmax(-1)
         for name, divergence in DIVERGENCES.items():
             values = torch.full(here.shape, torch.nan, dtype=torch.float64)
             values[here] = divergence(truth[here], guess[here])
@@ -82,23 +87,27 @@ def eb_c(
     paired: bool = False,
     resamples: int = 1000,
 ) -> np.ndarray:
-    r"""How much worse the conditional distribution is after another kind of prefix than after data (ours, after He et al. 2021).
+    r"""How much worse the next-token distribution is after another kind of prefix than after data.
 
     .. math:: \text{EB-C}(l) = \frac{\text{CGD}(M|H(l))}{\text{CGD}(M|D(l))}, \qquad
-              \text{CGD}(M|H(l)) = \mathbb E_{W \sim P_H}\, f\big(P_D(\cdot|W_{1:l}), P_M(\cdot|W_{1:l})\big).
+              \text{CGD}(M|H(l)) = \mathbb E_{W \sim P_H}\,
+              f\big(P_D(\cdot|W_{1:l}), P_M(\cdot|W_{1:l})\big).
 
-    Above 1 the prefix hurts. With H = M this is the exposure bias; with texts of :func:`continue_prefixes`, the gap version.
+    Above 1 the prefix hurts. With H = M this is the exposure bias; with texts of
+    :func:`continue_prefixes`, the gap version. Ours, after He et al. 2021.
 
     Args:
-        after, data: the divergences after prefixes of kind H and D, [prefixes, columns]; NaN is missing.
+        after, data: the divergences after prefixes of kind H and D, [prefixes, columns]; NaN is
+            missing.
         generator: where the bootstrap over prefixes draws from.
-        paired: row i of both comes from the same prefix (shuffled and data): they are resampled together.
+        paired: row i of both comes from the same prefix (shuffled and data): they are resampled
+            together.
         resamples: of the bootstrap.
 
     Returns:
         [1 + resamples, columns], the estimate first: for :func:`intervals` and :func:`slopes`.
 
-    Source: He, Zhang, Zhou & Glass 2021 (arXiv:1905.10617); the exact form of the ratio was not seen.
+    Source: He, Zhang, Zhou & Glass 2021 (arXiv:1905.10617); their form of the ratio was not seen.
     """
     if paired:
         both = bootstrap_means(
@@ -121,26 +130,30 @@ def accumulated_error(
 ) -> dict[str, np.ndarray]:
     r"""The accumulated measure of Arora et al. 2022 (arXiv:2204.01171), for every length l.
 
-    .. math:: R(l) = \sum_{t=1}^{l} \mathbb E_{W \sim M}\, D_{KL}\big(P_D(\cdot|W_{<t}) \| P_M(\cdot|W_{<t})\big), \quad
+    .. math:: R(l) = \sum_{t=1}^{l} \mathbb E_{W \sim M}\,
+              D_{KL}\big(P_D(\cdot|W_{<t}) \| P_M(\cdot|W_{<t})\big), \quad
               \epsilon(l) = \frac1l \sum_{t=1}^{l} \mathbb E_{W \sim D}\, D_{KL}(\ldots), \quad
               \text{AccErr}(l) = \frac{R(l)}{\epsilon(l)}, \quad
               \%\text{ExAccErr}(l) = 100\, \frac{R(l) - l\,\epsilon(l)}{l\,\epsilon(l)}.
 
-    W ~ M are texts that the model wrote with some decoder, each from a few true words. The decoder chooses contexts
-    only: the distribution inside the KL is the model's own. Checked in the authors' program (their
-    quantifying_exposure_bias repository): ``F.kl_div(model log-probabilities, oracle probabilities)``, which is this
-    direction, AccErr as l times and ExAccErr as 100 times (less 1) the ratio of the two accumulated sums. Their sums
-    start at the second token of the 50 true ones of the context; here the context is left out, for both. A text that
-    has ended is left out from there on, so each expectation is over texts that still run.
+    W ~ M are texts that the model wrote with some decoder, each from a few true words. The decoder
+    chooses contexts only: the distribution inside the KL is the model's own. Checked in the
+    authors' program (their quantifying_exposure_bias repository):
+    ``F.kl_div(model log-probabilities, oracle probabilities)``, which is this direction, AccErr as
+    l times and ExAccErr as 100 times (less 1) the ratio of the two accumulated sums. Their sums
+    start at the second token of the 50 true ones of the context; here the context is left out, for
+    both. A text that has ended is left out from there on, so each expectation is over texts that
+    still run.
 
     Args:
-        after, data: the KL after 0, 1, … tokens (past the context) of texts of the model, and of the language, [texts, l].
+        after, data: the KL after 0, 1, … tokens (past the context) of texts of the model, and of
+            the language, [texts, l].
         generator: where the bootstrap over texts draws from.
         resamples: of the bootstrap.
 
     Returns:
-        Bootstrap draws [1 + resamples, l], the estimate first, of ``regret`` (R), ``accumulated`` (AccErr) and
-        ``excess`` (%ExAccErr).
+        Bootstrap draws [1 + resamples, l], the estimate first, of ``regret`` (R), ``accumulated``
+        (AccErr) and ``excess`` (%ExAccErr).
     """
     own, true = (
         bootstrap_means(np.asarray(x), generator, resamples=resamples).cumsum(1)
@@ -160,11 +173,18 @@ def intervals(draws: np.ndarray, n: int) -> list[Interval]:
 
 
 def slopes(draws: np.ndarray, x: Sequence[float | int]) -> np.ndarray:
-    """The least-squares slope over ``x`` of each row of draws [1 + resamples, columns]: draws of the slope."""
+    """The least-squares slope over ``x`` of each row of draws [1 + resamples, columns].
+
+    Raises:
+        ValueError: fewer than two different ``x``, or another number of columns.
+    """
     place = np.asarray(x, dtype=float)
     if np.ndim(draws) != 2 or np.shape(draws)[1] != len(place) or len(place) < 2:
         raise ValueError(
-            f"draws must have one column per x ({len(place)}), at least 2; got shape {np.shape(draws)}"
+            f"draws must have one column per x ({len(place)}), at least 2; "
+            f"got shape {np.shape(draws)}"
         )
+    if not np.isfinite(place).all() or place.min() == place.max():
+        raise ValueError(f"x must hold finite numbers, two of them different; got {place.tolist()}")
     centred = place - place.mean()
     return np.asarray(draws) @ centred / (centred**2).sum()

@@ -1,8 +1,9 @@
-r"""What a model writes after a prefix, scored against the truth: quality, diversity, consistency, and their ratio EB-M.
+r"""Scores of what a model writes after a prefix: quality, diversity, consistency, and EB-M.
 
-A score is kept as a table with one row per text, so that it can be bootstrapped over texts; :data:`SCORES` says how the
-means of its columns make the number. A text is a prefix of ``length`` tokens and a continuation, as
-:func:`exposure_bias.continued` gives them, and only texts with a continuation are scored.
+A score is kept as a table with one row per text, so that it can be bootstrapped over texts;
+:data:`SCORES` says how the means of its columns make the number. A text is a prefix of ``length``
+tokens and a continuation, as :func:`prefixes.continue_prefixes` gives them, and only texts with a
+continuation are scored.
 
 Taught in: book/exposure-bias.ipynb.
 """
@@ -36,6 +37,8 @@ __all__ = [
     "nats",
     "topic_evidence",
 ]
+
+N = 3  # of the n-grams of BLEU, distinct-n and self-BLEU
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,14 @@ def continuation(documents: Documents, length: int) -> Documents:
     """
     if int(documents.lengths.min()) <= length:
         raise ValueError(
-            f"documents must all be longer than {length} tokens; got one of {int(documents.lengths.min())}"
+            f"documents must all be longer than {length} tokens; "
+            f"got one of {int(documents.lengths.min())}"
         )
     return Documents(documents.tokens[:, length:], documents.lengths - length)
 
 
 def nats(language: Language, documents: Documents, length: int) -> Float64[Tensor, "batch two"]:
-    r"""Of every text :math:`-\log P_D(W_{l+1:} | W_{1:l})` in nats, and how many tokens that is."""
+    r"""Each text's :math:`-\log P_D(W_{l+1:} | W_{1:l})` in nats, and how many tokens that is."""
     cost = -language.token_log_probs(documents)[:, length:].sum(-1)
     return torch.stack([cost, (documents.lengths - length).double()], -1)
 
@@ -108,10 +112,11 @@ def nats(language: Language, documents: Documents, length: int) -> Float64[Tenso
 def link(
     language: Language, documents: Documents, original: Int64[Tensor, "batch length"]
 ) -> Float64[Tensor, "batch two"]:
-    r"""Of every text, how much better its own ``original`` prefix explains the continuation than the next row's does.
+    r"""How much better its own ``original`` prefix explains each continuation than the next row's.
 
-    .. math:: \log P_D(W_{l+1:} | O) - \log P_D(W_{l+1:} | O'), \quad\text{in nats, and the number of tokens.}
+    .. math:: \log P_D(W_{l+1:} | O) - \log P_D(W_{l+1:} | O'),
 
+    in nats, and the number of tokens.
     Zero on average where the continuation has nothing to do with the original.
     """
     own, strange = (
@@ -128,7 +133,9 @@ def link(
 def topic_evidence(
     language: Any, documents: Documents, length: int
 ) -> Float64[Tensor, "batch topics"]:
-    r"""What the continuation alone says about the topic: its posterior if all topics were equally likely after the prefix.
+    r"""The posterior of each topic from the continuation alone.
+
+    What it would be if all topics were equally likely after the prefix:
 
     .. math:: \frac{P_D(W_{l+1:} | W_{1:l}, z)}{\sum_{z'} P_D(W_{l+1:} | W_{1:l}, z')}, \qquad
               P_D(W_{l+1:} | W_{1:l}, z) \propto \frac{P_D(z | W)}{P_D(z | W_{1:l})}.
@@ -157,8 +164,13 @@ def continuation_scores(
         language: the truth.
         documents: prefixes and continuations, all longer than ``length``.
         length: of the prefixes.
-        original: what a consistent continuation should go on from: the prefix itself, or what it was before it was shuffled.
+        original: what a consistent continuation should go on from: the prefix itself, or what it
+            was before it was shuffled.
         references: held-out text of the language, for BLEU.
+
+    Returns:
+        One row per text. A continuation of fewer than 3 tokens has no 3-gram: it is neither
+        diverse nor repeated, and its rows of both diversity scores are NaN, a missing value.
 
     Raises:
         ValueError: a text without a continuation.
@@ -166,11 +178,13 @@ def continuation_scores(
     written = continuation(documents, length)
     result = {
         "nats": nats(language, documents, length),
-        "bleu": bleu_counts(written, references).double(),
-        "distinct": distinct_n_per_document(written.tokens, written.lengths, 3)[:, None],
-        "self-bleu": 1 - self_bleu_per_document(written.tokens, written.lengths, 3)[:, None],
+        "bleu": bleu_counts(written, references, N).double(),
+        "distinct": distinct_n_per_document(written.tokens, written.lengths, N),
+        "self-bleu": 1 - self_bleu_per_document(written.tokens, written.lengths, N),
         "link": link(language, documents, original),
     }
+    for name in ("distinct", "self-bleu"):
+        result[name] = result[name].masked_fill(written.lengths < N, torch.nan)[:, None]
     if hasattr(language, "topic_posterior"):
         topic = language.topic_posterior(original)[:, -1].argmax(-1)
         result["topic"] = topic_evidence(language, documents, length).gather(-1, topic[:, None])
@@ -186,12 +200,13 @@ def eb_m(
     paired: bool = False,
     resamples: int = 1000,
 ) -> np.ndarray:
-    r"""How much better the model writes after data than after another kind of prefix (ours, after He et al. 2021).
+    r"""How much better the model writes after data than after another kind of prefix.
 
     .. math:: \text{EB-M}(l) = \frac{f(P_{M|D(l)})}{f(P_{M|H(l)})}
 
-    for a score f where high is good, and the inverse where low is good: above 1, the prefix hurts. f looks at the
-    continuations only. Drop their first words and it is the gap version.
+    for a score f where high is good, and the inverse where low is good: above 1, the prefix hurts.
+    f looks at the continuations only. Drop their first words and it is the gap version. Ours, after
+    He et al. 2021.
 
     Args:
         name: of a score in ``SCORES``.
@@ -201,13 +216,13 @@ def eb_m(
         resamples: of the bootstrap.
 
     Returns:
-        Bootstrap draws [1 + resamples], the estimate first. (Distinct-n and self-BLEU of a resample are means of the
-        sample's per-text values: a text is not its own double.)
+        Bootstrap draws [1 + resamples], the estimate first. (Distinct-n and self-BLEU of a resample
+        are means of the sample's per-text values: a text is not its own double.)
 
     Raises:
         ValueError: an unknown score.
 
-    Source: He, Zhang, Zhou & Glass 2021 (arXiv:1905.10617); the exact form of the ratio was not seen.
+    Source: He, Zhang, Zhou & Glass 2021 (arXiv:1905.10617); their form of the ratio was not seen.
     """
     if name not in SCORES:
         raise ValueError(f"name must be one of {', '.join(SCORES)}; got {name!r}")

@@ -1,7 +1,8 @@
-"""The whole prefix-switching experiment on one model and its language, cell by cell, and on several for the book.
+"""Prefix switching: the long experiment on exposure bias, cell by cell, on three languages.
 
-A cell is raw: one row per prefix, so that whoever asks for it chooses the statistic. :func:`measure` is the long version
-that ships as the measurement ``exposure-bias``; the lecture runs the same cells live with fewer prefixes.
+A cell is raw: one row per prefix, so that whoever asks for it chooses the statistic.
+:func:`measure` is the long version that ships as the measurement ``exposure-bias``; the lecture
+runs the same cells live with fewer prefixes.
 
 Taught in: book/exposure-bias.ipynb.
 """
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from nlgnotes import checkpoints
+from nlgnotes import checkpoints, randomness
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias.after_prefixes import (
     DECODERS,
@@ -31,20 +32,15 @@ from nlgnotes.experiments.exposure_bias.conditional import (
     intervals,
     slopes,
 )
-from nlgnotes.experiments.exposure_bias.marginal import (
-    SCORES,
-    eb_m,
-)
-from nlgnotes.experiments.exposure_bias.prefixes import (
-    KINDS,
-    four_prefixes,
-)
+from nlgnotes.experiments.exposure_bias.marginal import SCORES, eb_m
+from nlgnotes.experiments.exposure_bias.prefixes import KINDS, four_prefixes
 from nlgnotes.intervals import Interval, bootstrap_means, percentile_interval
 from nlgnotes.languages.base import Language
 from nlgnotes.languages.registry import language_for
-from nlgnotes.randomness import generator
 
 __all__ = ["EXPERIMENT", "measure"]
+
+GAP_DECODERS = ("ancestral", "greedy")
 
 
 def measure(
@@ -54,12 +50,13 @@ def measure(
     progress: bool,
     keep: Callable[[str, Callable[[], Any]], Any],
 ) -> dict[str, Any]:
-    """Every cell with ``settings["prefixes"]`` prefixes, for every learner of ``settings["models"]`` on its own language.
+    """Every cell, for every learner of ``settings["models"]`` on its own language.
 
     Args:
-        settings: ``models`` (name of a language -> of a checkpoint), ``prefixes``, ``lengths``, ``gap_length`` (language
-            -> length of the prefix in the gap version), ``gaps``, ``new`` (words that are scored), ``texts`` and ``steps``
-            (of the accumulated measure), ``start``, ``resamples``.
+        settings: ``models`` (name of a language -> of a checkpoint), ``prefixes`` (in each cell),
+            ``lengths``, ``gap_length`` (language -> length of the prefix in the gap version),
+            ``gaps``, ``new`` (words that are scored), ``texts`` and ``steps`` (of the accumulated
+            measure), ``start``, ``resamples``.
         seed: of all its chance.
         progress: show a bar.
         keep: ``keep(part, compute)`` remembers what a part gave.
@@ -67,35 +64,38 @@ def measure(
     Returns:
         For each language the intervals, [value, low, high, n] each, of everything: see the keys.
     """
-    data: dict[str, Any] = {}
     bar = tqdm(
         total=len(settings["models"]) * (len(settings["lengths"]) + 3),
         disable=not progress,
         desc="exposure-bias",
     )
+    data: dict[str, Any] = {}
     for name, checkpoint in settings["models"].items():
-        loaded = checkpoints.load(checkpoint)
-        pair = loaded.model, language_for(loaded.recipe)
         chosen = {**settings, "gap_length": settings["gap_length"][name]}
-
-        def part(label: str, compute: Callable[[torch.Generator], Any]) -> Any:
-            value = keep(
-                f"{name}-{label}", lambda: compute(generator(seed, "exposure-bias", name, label))
-            )
-            bar.update()
-            return value
-
-        cells = [
-            part(f"length-{n}", lambda chance: _length_cell(*pair, n, chosen, chance))
-            for n in settings["lengths"]
-        ]
-        data[name] = _joined(cells, chosen) | {"model": checkpoint}
-        for decoder in ("ancestral", "greedy"):
-            gap = part(f"gap-{decoder}", lambda chance: _gap_cell(*pair, decoder, chosen, chance))
-            data[name].setdefault("gap", {})[decoder] = gap
-        data[name]["along"] = part("along", lambda chance: _along_cell(*pair, settings, chance))
+        data[name] = _one_language(name, checkpoint, chosen, seed, keep, bar)
     bar.close()
     return data
+
+
+def _one_language(
+    name: str, checkpoint: str, settings: Mapping[str, Any], seed: int, keep: Any, bar: tqdm
+) -> dict[str, Any]:
+    loaded = checkpoints.load(checkpoint)
+    language = language_for(loaded.recipe)
+
+    def part(label: str, cell: Callable[..., Any], *choice: Any) -> Any:
+        def compute() -> Any:
+            stream = randomness.generator(seed, "exposure-bias", name, label)
+            return cell(loaded.model, language, *choice, settings, stream)
+
+        value = keep(f"{name}-{label}", compute)
+        bar.update()
+        return value
+
+    cells = [part(f"length-{n}", _length_cell, n) for n in settings["lengths"]]
+    gaps = {decoder: part(f"gap-{decoder}", _gap_cell, decoder) for decoder in GAP_DECODERS}
+    along = part("along", _along_cell)
+    return _join(cells, settings) | {"model": checkpoint, "gap": gaps, "along": along}
 
 
 def _row(interval: Interval) -> list[float | int]:
@@ -111,15 +111,15 @@ def _rows(draws: np.ndarray, values: Any) -> list[list[float | int]]:
 
 
 def _means(
-    values: Any, chance: torch.Generator, settings: Mapping[str, Any]
+    values: Any, generator: torch.Generator, settings: Mapping[str, Any]
 ) -> list[list[float | int]]:
     return _rows(
-        bootstrap_means(np.asarray(values), chance, resamples=settings["resamples"]), values
+        bootstrap_means(np.asarray(values), generator, resamples=settings["resamples"]), values
     )
 
 
 def _ratios(
-    table: Table, chance: torch.Generator, settings: Mapping[str, Any]
+    table: Table, generator: torch.Generator, settings: Mapping[str, Any]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Draws of EB-C of every kind but data, column by column."""
 
@@ -127,7 +127,7 @@ def _ratios(
         return eb_c(
             table[kind][f],
             table["data"][f],
-            chance,
+            generator,
             paired=kind == "shuffled",
             resamples=settings["resamples"],
         )
@@ -137,7 +137,8 @@ def _ratios(
 
 def _top_share(x: Tensor) -> float:
     """The share of the sum that the largest hundredth holds."""
-    return float(x.flatten().sort(descending=True).values[: len(x) // 100].sum() / x.sum())
+    largest = x.flatten().sort(descending=True).values[: max(1, len(x) // 100)]
+    return float(largest.sum() / x.sum())
 
 
 def _length_cell(
@@ -145,32 +146,32 @@ def _length_cell(
     language: Language,
     length: int,
     settings: Mapping[str, Any],
-    chance: torch.Generator,
+    generator: torch.Generator,
 ) -> dict[str, Any]:
-    prefixes = four_prefixes(model, language, settings["prefixes"], length, chance)
+    prefixes = four_prefixes(model, language, settings["prefixes"], length, generator)
     after = at_length(model, language, prefixes)
     scored = (
         prefixes
         if length == settings["gap_length"]
         else {kind: prefixes[kind] for kind in ("data", "model")}
     )
-    written = written_after(model, language, scored, settings["new"], chance)
+    written = written_after(model, language, scored, settings["new"], generator)
     many = {"resamples": settings["resamples"]}
     top = {k: {f: _top_share(x) for f, x in after[k].items()} for k in KINDS}
-    ratio = _ratios(after, chance, settings)
+    ratio = _ratios(after, generator, settings)
     bias: dict[str, dict[str, np.ndarray]] = {}
     for k in list(written)[1:]:
         bias[k] = {
-            s: eb_m(s, x, written["data"][s], chance, paired=k == "shuffled", **many)
+            s: eb_m(s, x, written["data"][s], generator, paired=k == "shuffled", **many)
             for s, x in written[k].items()
         }
     score = {
-        k: {s: SCORES[s].of(bootstrap_means(x, chance, **many)) for s, x in written[k].items()}
+        k: {s: SCORES[s].of(bootstrap_means(x, generator, **many)) for s, x in written[k].items()}
         for k in written
     }
     return {
         "cgd": {
-            k: {f: _means(after[k][f], chance, settings)[0] for f in DIVERGENCES} for k in KINDS
+            k: {f: _means(after[k][f], generator, settings)[0] for f in DIVERGENCES} for k in KINDS
         },
         "top_share": top,
         "eb_c": {k: {f: ratio[k][f][:, 0].tolist() for f in DIVERGENCES} for k in ratio},
@@ -182,10 +183,11 @@ def _length_cell(
     }
 
 
-def _joined(cells: list[dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Cells of several lengths side by side; the draws of the ratios become intervals, and those of their slope over 10 tokens.
+def _join(cells: list[dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Cells of several lengths side by side.
 
-    Shuffled and random prefixes are scored at one length only: those rows have one entry and no slope.
+    The draws of the ratios become intervals, and those of their slope over 10 tokens. Shuffled and
+    random prefixes are scored at one length only: those rows have one entry and no slope.
     """
     n, lengths = settings["prefixes"], settings["lengths"]
     full = max(cells, key=lambda cell: len(cell["score"]))
@@ -215,7 +217,7 @@ def _gap_cell(
     language: Language,
     decoder: str,
     settings: Mapping[str, Any],
-    chance: torch.Generator,
+    generator: torch.Generator,
 ) -> dict[str, Any]:
     sampler, start = DECODERS[decoder], 0 if decoder == "ancestral" else settings["start"]
     prefixes = four_prefixes(
@@ -223,32 +225,34 @@ def _gap_cell(
         language,
         settings["prefixes"],
         settings["gap_length"],
-        chance,
+        generator,
         sampler=sampler,
         start=start,
     )
-    table = after_gaps(model, language, prefixes, settings["gaps"], chance, sampler=sampler)
-    ratio = _ratios(table, chance, settings)
+    table = after_gaps(model, language, prefixes, settings["gaps"], generator, sampler=sampler)
+    ratio = _ratios(table, generator, settings)
     return {
-        "cgd": {k: {f: _means(table[k][f], chance, settings) for f in DIVERGENCES} for k in KINDS},
+        "cgd": {
+            k: {f: _means(table[k][f], generator, settings) for f in DIVERGENCES} for k in KINDS
+        },
         "eb_c": {k: {f: _rows(ratio[k][f], table[k][f]) for f in DIVERGENCES} for k in ratio},
     }
 
 
 def _along_cell(
-    model: Any, language: Language, settings: Mapping[str, Any], chance: torch.Generator
+    model: Any, language: Language, settings: Mapping[str, Any], generator: torch.Generator
 ) -> dict[str, Any]:
     table = along_texts(
-        model, language, settings["texts"], settings["steps"], chance, start=settings["start"]
+        model, language, settings["texts"], settings["steps"], generator, start=settings["start"]
     )
     out: dict[str, Any] = {
-        "step": {k: {f: _means(x, chance, settings) for f, x in table[k].items()} for k in table}
+        "step": {k: {f: _means(x, generator, settings) for f, x in table[k].items()} for k in table}
     }
     for decoder in DECODERS:
         out[decoder] = {}
         for f in DIVERGENCES:
             found = accumulated_error(
-                table[decoder][f], table["data"][f], chance, resamples=settings["resamples"]
+                table[decoder][f], table["data"][f], generator, resamples=settings["resamples"]
             )
             out[decoder][f] = {key: _rows(draws, table[decoder][f]) for key, draws in found.items()}
     return out

@@ -1,4 +1,4 @@
-"""Prefixes of four kinds, all of one length and not yet ended: from the language, from the model, shuffled, random.
+"""Prefixes of one length and not yet ended: from the language, the model, shuffled, or random.
 
 Taught in: book/exposure-bias.ipynb.
 """
@@ -11,28 +11,36 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nlgnotes.decoding.generation import generate
+from nlgnotes.decoding.documents import ANCESTRAL, generate_documents
 from nlgnotes.documents import Documents
-from nlgnotes.equations.sampling import Sampler
 from nlgnotes.languages.base import Language
-from nlgnotes.validation import check_count
+from nlgnotes.training.loop import check_generator
+from nlgnotes.validation import check_count, check_counts
 
 __all__ = [
     "KINDS",
     "alive_before",
     "continue_prefixes",
     "four_prefixes",
-    "model_documents",
     "random_words",
     "shuffle_words",
     "survivors",
+    "whole_documents",
 ]
 
 KINDS = ("data", "model", "shuffled", "random")
 
 
+def whole_documents(prefixes: Int64[Tensor, "batch time"]) -> Documents:
+    """Prefixes as documents that are cut where they end."""
+    return Documents(prefixes, torch.full((len(prefixes),), prefixes.shape[1]))
+
+
 def alive_before(documents: Documents) -> Bool[Tensor, "batch places"]:
-    """Whether a document still runs after its first t tokens, t = 0 … time: all are there, and none is ``<eos>``."""
+    """Whether a document still runs after its first t tokens, t = 0 … time.
+
+    It does if all t are there and none is ``<eos>``.
+    """
     going = documents.mask & (documents.tokens != Language.eos)
     return pad(going.long().cumprod(-1), (1, 0), value=1).bool()
 
@@ -63,47 +71,12 @@ def survivors(
     raise ValueError(f"length must be one that documents reach; got {length}, and {found}")
 
 
-def model_documents(
-    model: Any,
-    n: int,
-    length: int,
-    generator: torch.Generator,
-    *,
-    sampler: Any = None,
-    context: Int64[Tensor, "batch start"] | None = None,
-) -> Documents:
-    """Documents that a model writes, cut at ``length`` tokens.
-
-    Args:
-        model: as in :func:`generation.generate`.
-        n, length: how many, and the most tokens of each.
-        generator: where the draws come from.
-        sampler: how it decodes; ancestral, from the distribution as it is, when None.
-        context: true first words that it goes on from, [n, start], start < length; none when None.
-
-    Raises:
-        ValueError: as :func:`generation.generate`.
-    """
-    start = torch.zeros(n, 0, dtype=torch.long) if context is None else context
-    check_count("length - start", length - start.shape[1])
-    sampler = Sampler() if sampler is None else sampler
-    new = length - start.shape[1]
-    prompt = pad(start, (1, 0))
-    out = generate(
-        model,
-        prompt,
-        max_new_tokens=new,
-        sampler=sampler,
-        generator=generator,
-        stop_token=Language.eos,
-    )
-    return Documents(torch.cat([start, out.tokens], 1), out.lengths + start.shape[1])
-
-
 def shuffle_words(
     prefixes: Int64[Tensor, "batch time"], generator: torch.Generator
 ) -> Int64[Tensor, "batch time"]:
     """Every row's words in an order of its own, all orders equally likely."""
+    check_generator("generator", generator)
+    # In float64 two of a row's numbers are hardly ever equal: then no order is preferred.
     order = torch.rand(prefixes.shape, generator=generator, dtype=torch.float64).argsort(-1)
     return prefixes.gather(-1, order)
 
@@ -111,7 +84,14 @@ def shuffle_words(
 def random_words(
     n: int, length: int, vocab_size: int, generator: torch.Generator
 ) -> Int64[Tensor, "batch time"]:
-    """Words drawn uniformly from the vocabulary without ``<eos>``."""
+    """Words drawn uniformly from the vocabulary without ``<eos>``.
+
+    Raises:
+        ValueError: a count below 1, or a vocabulary of fewer than two.
+    """
+    check_counts(n=n, length=length)
+    check_count("vocab_size", vocab_size, 2)
+    check_generator("generator", generator)
     return torch.randint(1, vocab_size, (n, length), generator=generator)
 
 
@@ -122,10 +102,10 @@ def four_prefixes(
     length: int,
     generator: torch.Generator,
     *,
-    sampler: Any = None,
+    sampler: Any = ANCESTRAL,
     start: int = 0,
 ) -> dict[str, Int64[Tensor, "batch time"]]:
-    """``n`` prefixes of each of the four kinds, all of exactly ``length`` tokens that have not ended.
+    """``n`` prefixes of each of the four kinds, all of exactly ``length`` tokens and not ended.
 
     The shuffled prefixes are the data prefixes, row by row: these two kinds are paired.
 
@@ -133,40 +113,54 @@ def four_prefixes(
         model, language: the learner, and the truth.
         n, length: how many, and how long.
         generator: where the draws come from.
-        sampler: how the model writes its prefixes; ancestral when None.
-        start: how many true words a model prefix begins with. A deterministic decoder needs some: from nothing it
-            writes one string only.
+        sampler: how the model writes its prefixes; ancestral by default.
+        start: how many true words a model prefix begins with. A deterministic decoder needs some:
+            from nothing it writes one string only.
 
     Raises:
         ValueError: as :func:`survivors`.
     """
 
-    def from_model(m: int) -> Documents:
-        context = (
-            survivors(lambda k: language.sample(k, generator, max_length=start), m, start)
-            if start
-            else None
-        )
-        return model_documents(model, m, length, generator, sampler=sampler, context=context)
+    def from_language(max_length: int) -> Callable[[int], Documents]:
+        return lambda m: language.sample(m, generator, max_length=max_length)
 
-    data = survivors(lambda m: language.sample(m, generator, max_length=length), n, length)
-    own = survivors(from_model, n, length)
-    mixed, anything = (
-        shuffle_words(data, generator),
-        random_words(n, length, language.vocab_size, generator),
-    )
-    return {"data": data, "model": own, "shuffled": mixed, "random": anything}
+    def from_model(m: int) -> Documents:
+        if start:
+            context = survivors(from_language(start), m, start)
+            return continue_prefixes(model, context, length - start, generator, sampler=sampler)
+        return generate_documents(
+            model, m, max_new_tokens=length, generator=generator, sampler=sampler
+        )
+
+    data, own = survivors(from_language(length), n, length), survivors(from_model, n, length)
+    shuffled = shuffle_words(data, generator)
+    random = random_words(n, length, language.vocab_size, generator)
+    return {"data": data, "model": own, "shuffled": shuffled, "random": random}
 
 
 def continue_prefixes(
     model: Any,
-    prefix: Int64[Tensor, "batch time"],
+    prefixes: Int64[Tensor, "batch time"],
     new: int,
     generator: torch.Generator,
     *,
-    sampler: Any = None,
+    sampler: Any = ANCESTRAL,
 ) -> Documents:
-    """The prefix and up to ``new`` tokens that the model writes after it; see :func:`model_documents`."""
-    return model_documents(
-        model, len(prefix), prefix.shape[1] + new, generator, sampler=sampler, context=prefix
+    """The prefixes, each with up to ``new`` tokens that the model writes after it.
+
+    Args:
+        model: as in :func:`generation.generate`.
+        prefixes: all of one length, at least 1, without the start token.
+        new: the most tokens to write.
+        generator: where the draws come from.
+        sampler: how the model decodes; ancestral by default.
+
+    Raises:
+        ValueError: as :func:`generation.generate`.
+    """
+    length = prefixes.shape[1]
+    written = generate_documents(
+        model, whole_documents(prefixes), max_new_tokens=new, generator=generator, sampler=sampler
     )
+    # As wide as was asked for, ended or not: a place behind all ends is missing, not unknown.
+    return Documents(torch.cat([prefixes, written.tokens], 1), written.lengths + length)

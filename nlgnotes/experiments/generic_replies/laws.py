@@ -1,4 +1,4 @@
-"""The laws P(T|S), P(S|T) and P(T) of the dialogue language, and small decoders trained on one of them.
+"""The laws P(T|S), P(S|T) and P(T) of the dialogue language, and decoders trained on them.
 
 Taught in: book/degeneration.ipynb.
 """
@@ -22,13 +22,15 @@ __all__ = ["law_batch", "train_on_law"]
 def law_batch(
     language: Dialogue, law: str, queries: Documents, replies: Documents, context: int
 ) -> tuple[Batch, Float64[Tensor, " rows"]]:
-    """Rows of which only what the law gives a probability to counts, and the exact log-probability of that part.
+    """A batch for one law, and the exact log-probability of what counts in each row.
+
+    Only what the law gives a probability to counts.
 
     Args:
         language: the law's source.
         law: ``"P(T|S)"``, ``"P(S|T)"`` or ``"P(T)"``; S is the query and T the reply.
         queries, replies: pairs.
-        context: longer rows are left out: salads of a hundred words, less than one in a million.
+        context: longer rows are left out: strings of a hundred words, less than one in a million.
 
     Raises:
         ValueError: another law, or strings that the language refuses.
@@ -42,23 +44,19 @@ def law_batch(
         batch, given = document_batch(language.swapped(queries, replies)), replies.lengths
         log_prob = language.log_query_given_reply(queries, replies)
     elif law == "P(T)":
-        batch, given, log_prob = (
-            document_batch(replies),
-            torch.zeros_like(replies.lengths),
-            language.log_reply(replies),
-        )
+        batch, given = document_batch(replies), torch.zeros_like(replies.lengths)
+        log_prob = language.log_reply(replies)
     else:
         raise ValueError(f"law must be 'P(T|S)', 'P(S|T)' or 'P(T)'; got {law!r}")
-    return batch._replace(
-        mask=batch.mask & (torch.arange(batch.mask.shape[1]) >= given[:, None])
-    ), log_prob
+    counts = torch.arange(batch.mask.shape[1]) >= given[:, None]
+    return batch._replace(mask=batch.mask & counts), log_prob
 
 
 def train_on_law(
     language: Dialogue,
     law: str,
     settings: Mapping[str, Any],
-    chance: torch.Generator,
+    generator: torch.Generator,
     *,
     shuffled: bool = False,
     callback: Callable[[int, float, Decoder], object] | None = None,
@@ -68,19 +66,21 @@ def train_on_law(
 
     Args:
         language, law: what it learns, see :func:`law_batch`.
-        settings: ``width``, ``layers``, ``heads``, ``hidden``, ``context``, ``batch``, ``steps``, ``learning_rate``.
-        chance: of its weights and batches.
-        shuffled: the replies of each batch are dealt anew to its queries: nothing about T can be learned from S. A control.
+        settings: ``width``, ``layers``, ``heads``, ``hidden``, ``context``, ``batch``, ``steps``,
+            ``learning_rate``.
+        generator: of its weights and batches.
+        shuffled: the replies of each batch are dealt anew to its queries: nothing about T can be
+            learned from S. A control.
         callback: called after each step with the number of steps done, the loss and the model.
         progress: show a bar.
     """
     sizes = {k: settings[k] for k in ("context", "width", "layers", "heads", "hidden")}
-    model = Decoder(DecoderConfig(language.vocab_size, **sizes), chance)
+    model = Decoder(DecoderConfig(language.vocab_size, **sizes), generator)
 
-    def draw(chance: torch.Generator) -> Batch:
-        queries, replies = language.sample_pairs(settings["batch"], chance)
+    def draw(generator: torch.Generator) -> Batch:
+        queries, replies = language.sample_pairs(settings["batch"], generator)
         if shuffled:
-            replies = replies.select(torch.randperm(len(replies), generator=chance))
+            replies = replies.select(torch.randperm(len(replies), generator=generator))
         return law_batch(language, law, queries, replies, settings["context"])[0]
 
     look = None if callback is None else lambda step, loss: callback(step, loss, model)
@@ -89,7 +89,7 @@ def train_on_law(
         draw,
         steps=settings["steps"],
         learning_rate=settings["learning_rate"],
-        generator=chance,
+        generator=generator,
         progress=progress,
         callback=look,
     )

@@ -19,50 +19,56 @@ __all__ = ["difference_at_equal_diversity", "discriminator_accuracy"]
 def discriminator_accuracy(
     scores_of: Callable[[Documents], Float[Tensor, " n"]], real: Documents, fake: Documents
 ) -> float:
-    """How often a judge is right about whole texts, half of them real: its score is above 0 for real ones.
+    """How often a discriminator is right about whole texts, half of them real.
+
+    It takes a text for real if its score is above 0.
 
     Args:
-        scores_of: a judge: from texts to one score each.
+        scores_of: the discriminator: from texts to one score each.
         real, fake: each counts for one half.
 
     Raises:
-        ValueError: a judge whose scores are not one for each text.
+        ValueError: scores that are not one for each text, or NaN.
     """
     scores = scores_of(real), scores_of(fake)
     if [len(s) for s in scores] != [len(real), len(fake)]:
         wanted, got = f"{len(real)} and {len(fake)}", f"{len(scores[0])} and {len(scores[1])}"
         raise ValueError(f"scores_of must give one score for each of {wanted} texts; got {got}")
+    if unknown := sum(int(s.isnan().sum()) for s in scores):
+        raise ValueError(f"scores_of must not give NaN; it does for {unknown} texts")
     return float(((scores[0] > 0).double().mean() + (scores[1] <= 0).double().mean()) / 2)
 
 
 def difference_at_equal_diversity(
     ours: Sequence[Sequence[Point]], theirs: Sequence[Sequence[Point]], levels: int = 9
 ) -> dict[str, list[Any]]:
-    """NLL_oracle of ours minus that of theirs at equal NLL_test, over runs: positive where ours writes worse.
+    """NLL_oracle of ours minus that of theirs at equal NLL_test, over runs.
 
-    The levels run evenly over what every sweep of both reaches.
+    Positive where ours writes worse. The levels run evenly over what every sweep of both reaches.
 
     Args:
         ours, theirs: a sweep for each run, in the same order.
         levels: how many.
 
     Returns:
-        ``levels``; ``differences`` (a list per run); and, from two runs on, ``interval`` over runs at each level. All are empty
-        where the sweeps do not meet.
+        ``levels``; ``differences`` (a list per run); and, from two runs on, ``interval`` over runs
+        at each level. All are empty where the sweeps do not meet.
 
     Raises:
-        ValueError: no run, another number of runs on the other side, fewer than one level, or as ``quality_diversity.branch``.
+        ValueError: no run, another number of runs on the other side, fewer than one level, or as
+            ``quality_diversity.branch``.
     """
     check_count("levels", levels)
     if not len(ours) or len(ours) != len(theirs):
         raise ValueError(
-            f"ours and theirs must hold as many runs each, at least one; got {len(ours)} and {len(theirs)}"
+            "ours and theirs must hold as many runs each, at least one; "
+            f"got {len(ours)} and {len(theirs)}"
         )
     reached = [branch(points)[0] for points in (*ours, *theirs)]
     lows, highs = [tests[0] for tests in reached], [tests[-1] for tests in reached]
     if max(lows) >= min(highs):
         return {"levels": [], "differences": [], "interval": []}
-    # A hair inside: the ends are sums of rounded numbers.
+    # A hair inside: the ends are sums of rounded numbers, and beyond an end there is no value.
     at = np.linspace(max(lows) + 1e-9, min(highs) - 1e-9, levels)
     rows = [
         at_equal_diversity(a, at) - at_equal_diversity(b, at)

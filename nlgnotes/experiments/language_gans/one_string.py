@@ -7,17 +7,11 @@ import numpy as np
 import torch
 
 from nlgnotes.documents import Documents
-from nlgnotes.experiments.language_gans.quality_diversity import likeliest_text
-from nlgnotes.intervals import Interval, ratio_of_totals
+from nlgnotes.experiments.language_gans.quality_diversity import likeliest_text, nats_per_token
 from nlgnotes.languages.base import Language
 from nlgnotes.randomness import generator
 
-__all__ = ["nats_per_token", "score_one_string"]
-
-
-def nats_per_token(language: Language, texts: Documents) -> Interval:
-    """NLL_oracle of texts: nats per token under the language, with an interval over texts."""
-    return ratio_of_totals(-language.log_prob(texts), texts.lengths.double())
+__all__ = ["score_one_string"]
 
 
 def score_one_string(oracle: Language, s: Mapping[str, Any], share: float = 0.99) -> dict[str, Any]:
@@ -32,15 +26,11 @@ def score_one_string(oracle: Language, s: Mapping[str, Any], share: float = 0.99
         The text, its nats per token and those of the greedy text, and both axes of the mixture.
     """
     text, log_prob = likeliest_text(oracle, s["length"], s["beam"])
-    noise = torch.randint(
-        1,
-        oracle.vocab_size,
-        (s["samples"], s["length"]),
-        generator=generator(0, "language-gans", "noise"),
-    )
+    stream = generator(0, "language-gans", "noise")
+    noise = torch.randint(1, oracle.vocab_size, (s["samples"], s["length"]), generator=stream)
     nats = nats_per_token(oracle, Documents(noise, torch.full((len(noise),), s["length"])))
     quality = share * -log_prob / s["length"] + (1 - share) * nats.value
-    # A text of the language is that string with a probability of nearly 0, so only the noise can have written it.
+    # A text of the language is hardly ever that string: only the noise can have written it.
     diversity = float(np.log(oracle.vocab_size - 1)) - float(np.log(1 - share)) / s["length"]
     return {
         "words": [oracle.words[i] for i in text.tolist()],

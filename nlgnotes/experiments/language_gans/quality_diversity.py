@@ -1,15 +1,17 @@
-r"""Two numbers for a generator, never one: how likely its texts are in the language, and how likely the language's are to it.
+r"""Quality and diversity of a generator: the NLL of its texts in the language, and the reverse.
 
 .. math:: \text{NLL}_{\text{oracle}} = -\mathbb E_{y \sim G}[\log P(y)], \qquad
    \text{NLL}_{\text{test}} = -\mathbb E_{x \sim P}[\log G(x)],
 
-both per token. The first is low for good texts, however few they are; the second for a generator that forgets
-none. Caccia et al. 2020 (arXiv:1811.02549) sweep the temperature and draw one against the other.
+both per token. The first is low for good texts, however few they are; the second for a generator
+that forgets none. Caccia et al. 2020 (arXiv:1811.02549) sweep the temperature and draw one against
+the other.
 Taught in: book/language-gans.ipynb.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,14 +20,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nlgnotes.batches import document_batch
-from nlgnotes.decoding.generation import generate
+from nlgnotes.decoding.documents import generate_documents
 from nlgnotes.documents import Documents
 from nlgnotes.equations.divergences import kl_divergence
-from nlgnotes.equations.sampling import Sampler
 from nlgnotes.intervals import Interval, ratio_of_totals
 from nlgnotes.languages.base import Language
 from nlgnotes.training.likelihood import token_nll
-from nlgnotes.validation import check_count, check_positive
+from nlgnotes.validation import check_count, check_positive, check_scores
 
 __all__ = [
     "Point",
@@ -33,14 +34,14 @@ __all__ = [
     "at_equal_diversity",
     "branch",
     "likeliest_text",
+    "nats_per_token",
     "per_token_kl",
     "quality_diversity",
-    "written",
 ]
 
 
 class Tempered(nn.Module):
-    r"""A model at temperature T: its logits divided by T, in what it writes and in what it scores alike.
+    r"""A model at temperature T: its logits divided by T, where it writes and where it scores.
 
     Args:
         model: see ``generation.Generates``; tokens to logits.
@@ -95,18 +96,9 @@ class Point:
         return cls(values["temperature"], Interval(**values["oracle"]), Interval(**values["test"]))
 
 
-def written(model: Any, n: int, length: int, generator: torch.Generator) -> Documents:
-    """``n`` texts of a model, each until its ``<eos>`` or cut at ``length`` tokens.
-
-    Raises:
-        ValueError: as ``generation.generate``.
-    """
-    check_count("n", n)
-    start = torch.zeros(n, 1, dtype=torch.long)
-    made = generate(
-        model, start, max_new_tokens=length, sampler=Sampler(), generator=generator, stop_token=0
-    )
-    return Documents(made.tokens, made.lengths)
+def nats_per_token(language: Language, texts: Documents) -> Interval:
+    """NLL_oracle of texts: nats per token under the language, with an interval over texts."""
+    return ratio_of_totals(-language.log_prob(texts), texts.lengths.double())
 
 
 def quality_diversity(
@@ -118,7 +110,9 @@ def quality_diversity(
     samples: int,
     generator: torch.Generator,
 ) -> tuple[Point, ...]:
-    """NLL_oracle and NLL_test of a generator at each temperature; the model that writes is the model that scores.
+    """NLL_oracle and NLL_test of a generator at each temperature.
+
+    The model that writes is the model that scores.
 
     Args:
         model: see ``generation.Generates``; tokens to logits.
@@ -137,21 +131,22 @@ def quality_diversity(
     points = []
     for temperature in temperatures:
         tempered = Tempered(model, temperature)
-        texts = written(tempered, samples, test.tokens.shape[1], generator)
-        quality = ratio_of_totals(-oracle.log_prob(texts), texts.lengths.double())
-        surprise = token_nll(tempered, test, 1000).double().sum(-1)
-        points.append(
-            Point(float(temperature), quality, ratio_of_totals(surprise, test.lengths.double()))
+        texts = generate_documents(
+            tempered, samples, max_new_tokens=test.tokens.shape[1], generator=generator
         )
+        surprise = token_nll(tempered, test, 1000).double().sum(-1)
+        diversity = ratio_of_totals(surprise, test.lengths.double())
+        points.append(Point(float(temperature), nats_per_token(oracle, texts), diversity))
     return tuple(points)
 
 
 def branch(points: Sequence[Point]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    r"""The part of a sweep on which diversity buys quality: NLL_test, rising, and NLL_oracle at the same temperatures.
+    r"""The part of a sweep on which quality is paid for with diversity: NLL_test and NLL_oracle.
 
-    It begins at the temperature of lowest NLL_test and cools from there. Above that temperature a generator loses quality
-    and diversity together. On one set of test texts NLL_test is convex in :math:`1/T`, a mean of
-    :math:`\log \sum_v e^{s_v/T} - s_y/T` with logits s, so that it cannot fall again on the way.
+    It begins at the temperature of lowest NLL_test and cools from there: NLL_test rises. Above that
+    temperature a generator loses quality and diversity together. On one set of test texts NLL_test
+    is convex in :math:`1/T`, a mean of :math:`\log \sum_v e^{s_v/T} - s_y/T` with logits s, so that
+    it cannot fall again on the way.
 
     Args:
         points: a sweep, in any order.
@@ -164,10 +159,9 @@ def branch(points: Sequence[Point]) -> tuple[tuple[float, ...], tuple[float, ...
     ordered = sorted(points, key=lambda p: p.temperature)
     best = min(range(len(ordered)), key=lambda i: ordered[i].test.value)
     tests, oracles = zip(*((p.test.value, p.oracle.value) for p in ordered[best::-1]), strict=True)
-    if any(b <= a for a, b in zip(tests, tests[1:], strict=False)):
-        raise ValueError(
-            f"NLL_test must rise as the temperature falls; got {', '.join(f'{x:.4f}' for x in tests)}"
-        )
+    if not all(a < b for a, b in pairwise(tests)):
+        got = ", ".join(f"{x:.4f}" for x in tests)
+        raise ValueError(f"NLL_test must rise as the temperature falls; got {got}")
     return tests, oracles
 
 
@@ -195,22 +189,29 @@ def per_token_kl(before: Any, after: Any, texts: Documents) -> Interval:
 
     .. math:: \frac{1}{|y|} \sum_t D_{KL}(G(\cdot \mid y_{<t}) \,\|\, G'(\cdot \mid y_{<t}))
 
-    With ``texts`` written by ``before`` (at T = 1) this estimates the divergence of the two distributions over texts,
-    divided by the length: by the chain rule the sum over t has that mean. Exact over the next token, an average over texts.
+    With ``texts`` written by ``before`` (at T = 1) this estimates the divergence of the two
+    distributions over texts, divided by the length: by the chain rule the sum over t has that mean.
+    Exact over the next token, an average over texts.
 
     Args:
         before, after: tokens to logits.
         texts: whose beginnings are looked at.
+
+    Raises:
+        ValueError: logits that are no distribution.
     """
     batch = document_batch(texts)
-    moved = kl_divergence(before(batch.inputs).log_softmax(-1), after(batch.inputs).log_softmax(-1))
+    ours, theirs = before(batch.inputs), after(batch.inputs)
+    check_scores("the logits of before", ours)
+    check_scores("the logits of after", theirs)
+    moved = kl_divergence(ours.log_softmax(-1), theirs.log_softmax(-1))
     return ratio_of_totals((moved * batch.mask).sum(-1), texts.lengths.double())
 
 
 def likeliest_text(
     oracle: Language, length: int, beam: int = 100
 ) -> tuple[Int[Tensor, " time"], float]:
-    """A text of ``length`` words that the language finds most likely, as far as a beam search sees, and its log-probability.
+    """The likeliest text of ``length`` words that a beam search finds, and its log-probability.
 
     Args:
         oracle: the language.

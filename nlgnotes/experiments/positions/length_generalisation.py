@@ -1,22 +1,25 @@
-"""Length generalisation: trained to copy short strings, asked to copy longer ones, by how the model knows the order.
+"""Length generalisation: trained to copy short strings, asked to copy longer ones.
 
-The three decoders of one training seed have the same sizes and draws, and start from the same weights but for the learned places.
+By the decoder's positions. The three decoders of one training seed have the same sizes and draws,
+and start from the same weights but for the learned positions.
 Taught in: book/architectures.ipynb.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from nlgnotes import randomness
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
-from nlgnotes.randomness import generator
 from nlgnotes.tasks.copying import copies
-from nlgnotes.training.loop import History, fit
-from nlgnotes.validation import check_count
+from nlgnotes.training.history import History
+from nlgnotes.training.loop import check_generator, fit
+from nlgnotes.validation import check_count, check_scores
 
 __all__ = [
     "EXPERIMENT",
@@ -35,12 +38,14 @@ Settings = Mapping[str, Any]
 
 
 def untrained_decoder(kind: str, settings: Settings, seed: int) -> Decoder:
-    """An untrained decoder with room for the longest string that will be asked for.
+    """An untrained decoder whose context holds the longest string that will be asked for.
 
     Args:
         kind: its positions, one of :data:`KINDS`.
-        settings: ``asked`` (the lengths asked for after training), ``symbols``, ``width``, ``layers``, ``heads``, ``hidden``.
-        seed: of the weights. For one seed they are the same in every kind but for the learned places, which are drawn last.
+        settings: ``asked`` (the lengths asked for after training), ``symbols``, ``width``,
+            ``layers``, ``heads``, ``hidden``.
+        seed: of the weights. For one seed they are the same in every kind but for the learned
+            positions, which are drawn last.
 
     Raises:
         ValueError: as ``DecoderConfig``.
@@ -49,7 +54,7 @@ def untrained_decoder(kind: str, settings: Settings, seed: int) -> Decoder:
     sizes = {name: s[name] for name in ("width", "layers", "heads", "hidden")}
     context = 2 * max(s["asked"]) + 1
     config = DecoderConfig(s["symbols"] + 1, context, positions=kind, **sizes)
-    return Decoder(config, generator(seed, "length-generalisation", "weights"))
+    return Decoder(config, randomness.generator(seed, "length-generalisation", "weights"))
 
 
 def train_to_copy(
@@ -67,13 +72,13 @@ def train_to_copy(
     Raises:
         ValueError: as ``tasks.copies`` and ``training.fit``.
     """
-    s, chance = settings, generator(seed, "length-generalisation", "strings", longest)
+    s = settings
     return fit(
         model,
-        lambda g: copies(s["batch"], 1, longest, s["symbols"], g),
+        lambda generator: copies(s["batch"], 1, longest, s["symbols"], generator),
         steps=s["steps"],
         learning_rate=s["learning_rate"],
-        generator=chance,
+        generator=randomness.generator(seed, "length-generalisation", "strings", longest),
         progress=progress,
     )
 
@@ -86,9 +91,10 @@ def correct_copies(
     symbols: int,
     generator: torch.Generator,
 ) -> Bool[Tensor, "rows places"]:
-    """Whether each symbol of the copy is right, and, last, whether it ends in time: the likeliest token, given a copy that is right so far.
+    """Whether each symbol of the copy is right, and, last, whether it ends in time.
 
-    A row of nothing but True is exactly what greedy decoding would write.
+    Right is a likeliest token that is the target, given a copy that is right so far: a row of
+    nothing but True is exactly what greedy decoding would write.
 
     Args:
         model: tokens to logits.
@@ -100,14 +106,19 @@ def correct_copies(
         ``[rows, length + 1]``.
 
     Raises:
-        ValueError: as ``tasks.copies``.
+        ValueError: as ``tasks.copies``, or logits of the model that are no distribution.
 
-    >>> parrot = lambda tokens: torch.nn.functional.one_hot(tokens.roll(2, 1), 3).float()  # right for length 2, but for the end
+    A model that says again what it read two tokens before copies strings of length 2:
+
+    >>> parrot = lambda tokens: torch.nn.functional.one_hot(tokens.roll(2, 1), 3).float()
     >>> correct_copies(parrot, 2, 1, 2, torch.Generator())
     tensor([[True, True, True]])
     """
+    check_generator("generator", generator)
     batch = copies(rows, length, length, symbols, generator)
-    return (model(batch.inputs).argmax(-1) == batch.targets)[:, length:]
+    logits = model(batch.inputs)[:, length:]
+    check_scores("the model's logits", logits)
+    return logits.argmax(-1) == batch.targets[:, length:]
 
 
 def scores_by_length(
@@ -121,13 +132,13 @@ def scores_by_length(
         seed: of the strings; for one seed all models get the same.
 
     Returns:
-        ``symbols`` (of the symbols of the copy, the end left out) and ``exact`` (of the whole copies with their end), one number a
-        length.
+        ``symbols`` (of the symbols of the copy, the end left out) and ``exact`` (of the whole
+        copies with their end), one number a length.
     """
     found: dict[str, list[float]] = {"symbols": [], "exact": []}
     for length in settings["asked"]:
-        chance = generator(seed, "length-generalisation", "asked", length)
-        right = correct_copies(model, length, settings["rows"], settings["symbols"], chance)
+        stream = randomness.generator(seed, "length-generalisation", "asked", length)
+        right = correct_copies(model, length, settings["rows"], settings["symbols"], stream)
         found["symbols"].append(_round(right[:, :-1].double().mean()))
         found["exact"].append(_round(right.all(1).double().mean()))
     return found
@@ -139,24 +150,28 @@ def measure(
     progress: bool = True,
     keep: Callable[[str, Callable[[], Any]], Any] = lambda part, compute: compute(),
 ) -> dict[str, Any]:
-    """The whole measurement, and its control: the rotary decoder, trained on with strings of up to twice the length.
+    """The scores by length of each kind of positions, and of a control, over training seeds.
+
+    The control is the rotary decoder, trained on with strings of up to twice the length.
 
     Args:
-        settings: as in the functions above, and ``length``, the longest string in training; ``runs``, how many training seeds
-            (``seed``, ``seed + 1``, …); ``none``, what is different for the decoder without positions; ``further``, what is different
-            when training goes on.
+        settings: as in the functions above, and ``length``, the longest string in training;
+            ``runs``, how many training seeds (``seed``, ``seed + 1``, …); ``none``, what is
+            different for the decoder without positions; ``further``, what is different when
+            training goes on.
         seed: the first training seed.
         progress: show bars.
-        keep: see ``experiments.Experiment``.
+        keep: see ``experiment.Experiment``.
 
     Returns:
-        ``lengths``; ``chance``, the share that guessing gets; ``runs``: for each seed and each of :data:`KINDS` and ``"further"``,
-        the scores by length, ``loss`` (the mean of each twentieth of the run) and ``seconds``.
+        ``lengths``; ``chance``, the share that guessing gets; ``runs``: for each seed and each of
+        :data:`KINDS` and ``"further"``, the scores by length, ``loss`` (the mean of each twentieth
+        of the run) and ``seconds``.
     """
     check_count("runs", settings["runs"])
     runs = {}
     for s in range(seed, seed + settings["runs"]):
-        runs[str(s)] = keep(f"seed-{s}", lambda s=s: _one_run(settings, s, progress))
+        runs[str(s)] = keep(f"seed-{s}", partial(_one_run, settings, s, progress))
     return {
         "lengths": list(settings["asked"]),
         "chance": _round(1 / settings["symbols"]),
@@ -193,7 +208,7 @@ def _round(number: Float[Tensor, ""] | float) -> float:
 
 EXPERIMENT = Experiment(
     name="length-generalisation",
-    summary="copying up to four times the trained length, three kinds of positions: five training seeds (about 12 minutes)",
+    summary="copying up to four times the trained length: five training seeds (about 12 minutes)",
     measure=measure,
     seed=0,
     settings={

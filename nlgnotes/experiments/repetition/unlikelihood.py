@@ -1,4 +1,4 @@
-r"""How much does a model repeat itself, and what does its training cost or cure? Unlikelihood beside plain likelihood.
+"""Repetition before and after fine-tuning: unlikelihood, with plain likelihood as its control.
 
 Every text that a model wrote stands beside the one that a person wrote after the same prompt.
 Taught in: book/degeneration.ipynb.
@@ -19,13 +19,14 @@ from nlgnotes.equations.repetition import loop_period
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.randomness import generator
 from nlgnotes.text import corpus
+from nlgnotes.text.tokenizer import ByteBPE
 from nlgnotes.training.text import openings, text_metrics, windows
 from nlgnotes.training.unlikelihood import (
     continue_greedily,
     sequence_unlikelihood,
     token_unlikelihood,
 )
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_scores
 
 __all__ = ["EXPERIMENT", "measure", "predictions", "repeated_share", "repetition_statistics"]
 
@@ -34,23 +35,25 @@ ARMS: dict[str, Callable[..., Any]] = {
     "likelihood": functools.partial(sequence_unlikelihood, share=0),
     "token": token_unlikelihood,
 }
-"""Sequence-level unlikelihood; its control, as many steps of plain likelihood; token-level unlikelihood."""
+"""Sequence-level unlikelihood; as many steps of likelihood, its control; token level."""
 
 
 WINDOW = 32
-"""How many tokens back a prediction counts as a repetition (Welleck et al. look at 16 to 512)."""
+"""How many tokens back a prediction counts as a repetition (Welleck et al.: 16 to 512)."""
 
 
 def repetition_statistics(tokens: Int64[Tensor, "batch time"]) -> dict[str, Any]:
-    """What repeats in texts of one length: mean seq-rep-n for n = 1, 2, 4, 8 and 16, the share that end in a loop, and the loops' periods.
+    """What repeats in texts of one length.
 
-    Short n-grams recur in any text. Long ones say how far the copying goes: a text that was cured of short loops only
-    still repeats by 8 or 16.
+    Mean seq-rep-n for n = 1, 2, 4, 8 and 16, the share that end in a loop, and the loops' periods.
+    Short n-grams recur in any text. Long ones say how far the copying goes: a text that was cured
+    of short loops only still repeats by 8 or 16.
 
     Raises:
         ValueError: no text.
 
-    >>> repetition_statistics(torch.tensor([[3, 1, 2, 1, 2, 1, 2], [1, 2, 3, 4, 5, 6, 7]]))["periods"]
+    >>> texts = torch.tensor([[3, 1, 2, 1, 2, 1, 2], [1, 2, 3, 4, 5, 6, 7]])
+    >>> repetition_statistics(texts)["periods"]
     [2]
     """
     lengths = torch.full((len(tokens),), tokens.shape[1])
@@ -72,7 +75,8 @@ def repeated_share(
 
     Args:
         tokens: whole rows.
-        reference: what is said at each of their last ``new`` places; the row's own tokens, or what a model would say.
+        reference: what is said at each of their last ``new`` places; the row's own tokens, or what
+            a model would say.
         window: how far back to look, at least 1.
 
     Raises:
@@ -82,10 +86,14 @@ def repeated_share(
     0.5
     """
     check_count("window", window)
+    if not reference.numel() or len(reference) != len(tokens):
+        shapes = f"{tuple(tokens.shape)} and {tuple(reference.shape)}"
+        raise ValueError(f"tokens and reference must hold as many rows, at least 1; got {shapes}")
     new, start = reference.shape[1], tokens.shape[1] - reference.shape[1]
     if start < window:
         raise ValueError(
-            f"tokens must hold window = {window} before the first of {new} places; got rows of {tokens.shape[1]}"
+            f"tokens must hold window = {window} before the first of {new} places; "
+            f"got rows of {tokens.shape[1]}"
         )
     before = tokens.unfold(1, window, 1)[:, start - window : start - window + new]
     return float((before == reference[..., None]).any(-1).double().mean())
@@ -95,8 +103,17 @@ def repeated_share(
 def predictions(
     model: Any, rows: Int64[Tensor, "batch time"], new: int
 ) -> Int64[Tensor, "batch new"]:
-    """The most likely token at each of the last ``new`` places of texts that the model did not write."""
-    return model(rows[:, :-1])[:, -new:].argmax(-1)
+    """The most likely token at each of the last ``new`` places of texts, given what stands before.
+
+    Raises:
+        ValueError: more places than the rows have, or logits that are no distribution.
+    """
+    check_count("new", new)
+    if new >= rows.shape[1]:
+        raise ValueError(f"new must be below the length of the rows, {rows.shape[1]}; got {new}")
+    logits = model(rows[:, :-1])[:, -new:]
+    check_scores("the model's logits", logits)
+    return logits.argmax(-1)
 
 
 def measure(
@@ -106,81 +123,79 @@ def measure(
     progress: bool,
     keep: Callable[[str, Callable[[], Any]], Any],
 ) -> dict[str, Any]:
-    """Fine-tune a shipped model in three ways from several training seeds, and look at what it then writes.
+    """How much a shipped model repeats itself after fine-tuning in three ways, by training seed.
 
-    A run draws its batches and its held-out prompts from its own seed; all arms of a run start from the same weights and
-    see the same batches and prompts. Every prompt is followed by a person's text, greedily by the model's.
+    A run draws its batches and its held-out prompts from its own seed; all arms of a run start from
+    the same weights and see the same batches and prompts. Every prompt is followed by a person's
+    text, greedily by the model's.
 
     Args:
-        settings: ``model``; ``runs``; ``steps``, ``batch``, ``learning_rate``, ``rows`` of the training; ``prefix``, ``new``,
-            ``prompts`` and ``documents`` (for bits per byte) of the looking; ``look_every``.
+        settings: ``model``; ``runs``; ``steps``, ``batch``, ``learning_rate``, ``rows`` of the
+            training; ``prefix``, ``new``, ``prompts`` and ``documents`` (for bits per byte) of the
+            looking; ``look_every``.
         seed: of the first run; the others follow.
         progress: show bars.
-        keep: as ``experiments.Experiment`` says.
+        keep: as ``experiment.Experiment`` says.
 
     Returns:
-        ``runs``: per training seed ``text``, ``before`` and the arms, each with :func:`repetition_statistics`; the models also with bits
-        per byte and ``rep``, the share of next-token predictions that stand among the ``WINDOW`` tokens before.
+        ``runs``: per training seed ``text``, ``before`` and the arms, each with
+        :func:`repetition_statistics`; the models also with bits per byte and ``rep``, the share of
+        next-token predictions that stand among the ``WINDOW`` tokens before.
     """
     start = checkpoints.load(settings["model"])
     tokenizer, prefix, new = start.tokenizer, settings["prefix"], settings["new"]
     train = [d.text for d in corpus.documents("train")]
     held_out = [d.text for d in corpus.documents("held-out")]
     rows = openings(tokenizer, held_out, prefix + new)
-    runs = [
-        keep(
-            f"run-{seed + run}",
-            functools.partial(
-                _run, settings, seed + run, start.model, tokenizer, train, held_out, rows, progress
-            ),
-        )
-        for run in range(settings["runs"])
-    ]
-    return {"runs": runs}
+    texts, read = corpus.corpus_digest()[:12], (start.model, tokenizer, train, held_out, rows)
+    return {
+        "runs": [
+            # The text comes with the installed packages: a run is kept for this very text.
+            keep(f"run-{s}-{texts}", functools.partial(_one_run, settings, s, progress, *read))
+            for s in range(seed, seed + settings["runs"])
+        ]
+    }
 
 
-def _run(settings, seed, model, tokenizer, train, held_out, rows, progress) -> dict[str, Any]:
+def _one_run(
+    settings: Mapping[str, Any],
+    seed: int,
+    progress: bool,
+    model: Any,
+    tokenizer: ByteBPE,
+    train: list[str],
+    held_out: list[str],
+    rows: Tensor,
+) -> dict[str, Any]:
     """One training seed: the text, the model before, and the three arms."""
     prefix, new, steps = settings["prefix"], settings["new"], settings["steps"]
-    chosen = rows[
-        torch.randperm(len(rows), generator=generator(seed, "unlikelihood", "prompts"))[
-            : settings["prompts"]
-        ]
-    ]
-    few = torch.randperm(len(held_out), generator=generator(seed, "unlikelihood", "documents"))[
-        : settings["documents"]
-    ]
-    read = [held_out[i] for i in few.tolist()]
 
-    def written(model: Any) -> dict[str, Any]:
+    def some(many: int, few: int, name: str) -> Tensor:
+        return torch.randperm(many, generator=generator(seed, "unlikelihood", name))[:few]
+
+    chosen = rows[some(len(rows), settings["prompts"], "prompts")]
+    documents = some(len(held_out), settings["documents"], "documents")
+    read = [held_out[i] for i in documents.tolist()]
+
+    def writing(model: Any) -> dict[str, Any]:
         return repetition_statistics(continue_greedily(model, chosen[:, :prefix], new).tokens)
 
-    def looked(model: Any) -> dict[str, Any]:
-        reading = {"rep": repeated_share(chosen, predictions(model, chosen, new), WINDOW)}
-        return (
-            written(model)
-            | reading
-            | {"bits_per_byte": text_metrics(model, tokenizer, read)["bits_per_byte"]["value"]}
-        )
+    def everything(model: Any) -> dict[str, Any]:
+        rep = repeated_share(chosen, predictions(model, chosen, new), WINDOW)
+        bits = text_metrics(model, tokenizer, read)["bits_per_byte"]["value"]
+        return writing(model) | {"rep": rep, "bits_per_byte": bits}
 
-    found: dict[str, Any] = {
-        "text": repetition_statistics(chosen[:, -new:])
-        | {"rep": repeated_share(chosen, chosen[:, -new:], WINDOW)}
-    }
-    found |= {"seed": seed, "before": looked(model)}
-    draw = windows(
-        tokenizer,
-        train,
-        model.config.context,
-        settings["batch"],
-        generator(seed, "unlikelihood", "order"),
-    )
+    of_text = {"rep": repeated_share(chosen, chosen[:, -new:], WINDOW)}
+    found: dict[str, Any] = {"text": repetition_statistics(chosen[:, -new:]) | of_text}
+    found |= {"seed": seed, "before": everything(model)}
+    order = generator(seed, "unlikelihood", "order")
+    draw = windows(tokenizer, train, model.config.context, settings["batch"], order)
     for arm, learn in ARMS.items():
         tuned, path = copy.deepcopy(model), []
 
         def callback(step: int, loss: float, tuned: Any = tuned, path: list = path) -> None:
             if step % settings["look_every"] == 0 and step < steps:
-                path.append({"step": step, **written(tuned.eval())})
+                path.append({"step": step, **writing(tuned.eval())})
                 tuned.train()
 
         options = {} if arm == "token" else {"prefix": prefix, "new": new, "rows": settings["rows"]}
@@ -194,21 +209,22 @@ def _run(settings, seed, model, tokenizer, train, held_out, rows, progress) -> d
             generator=generator(seed, "unlikelihood", "batches"),
             **options,
         )
-        found[arm] = looked(tuned.eval()) | {"path": path, "seconds": round(history.seconds, 1)}
-    return _rounded(found)
+        after = everything(tuned.eval())
+        found[arm] = after | {"path": path, "seconds": round(history.seconds, 1)}
+    return _round(found)
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
+        return {k: _round(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_rounded(v) for v in value]
+        return [_round(v) for v in value]
     return round(value, 6) if isinstance(value, float) else value
 
 
 EXPERIMENT = Experiment(
     name="unlikelihood",
-    summary="fine-tuning against repetition, and as many steps of plain likelihood: five training seeds (about 10 minutes)",
+    summary="fine-tuning against repetition, and its control: five training seeds (10 minutes)",
     measure=measure,
     seed=0,
     settings={

@@ -1,4 +1,4 @@
-"""The three designs read the same positions, and only the signal differs; the measurement is whole and repeatable."""
+"""The three designs read the same positions, and only the signal differs."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ DOCUMENTS = Documents.from_lists([[5, 6, 7, 0], [8, 0], [9, 9, 9]])
 def test_only_documents_that_ended_are_cut_and_never_at_their_ends():
     kept, cuts = cut_documents(DOCUMENTS, generator(0))
     assert kept.lengths.tolist() == [4, 2] and cuts[1] == 1 and 1 <= cuts[0] <= 3
-    many, cuts = cut_documents(Documents.from_lists([[5, 6, 7, 0]] * 3000), generator(1))
+    _, cuts = cut_documents(Documents.from_lists([[5, 6, 7, 0]] * 3000), generator(1))
     share = torch.bincount(cuts, minlength=5)[1:4] / 3000
     assert share.sum() == 1 and (share - 1 / 3).abs().max() < 0.05  # six standard deviations
     with pytest.raises(ValueError, match="got 1 that do not"):

@@ -1,4 +1,4 @@
-"""Scores of continuations, against what the language says itself and against languages with one topic."""
+"""Scores of continuations, against the language itself and against languages with one topic."""
 
 import numpy as np
 import pytest
@@ -91,3 +91,32 @@ def test_eb_m_is_above_one_where_the_prefix_hurts():
     )
     with pytest.raises(ValueError, match="name must be one of nats"):
         cont.eb_m("taste", good, bad, generator(2))
+
+
+ALIKE = [Documents.from_lists([[1, *[2] * n, 0]] * 5) for n in range(5)]
+
+
+@pytest.mark.parametrize("n", range(5))
+def test_texts_without_a_3_gram_are_left_out_of_both_diversity_scores(n):
+    """n + 1 tokens after the prefix, the end counted, five times the same: not diverse at all."""
+    references = TOY.sample(5, generator(0), max_length=6)
+    found = cont.continuation_scores(TOY, ALIKE[n], 1, ALIKE[n].tokens[:, :1], references)
+    for name in ("distinct", "self-bleu"):
+        assert found[name].shape == (5, 1)
+        assert found[name].isnan().all() if n < 2 else (found[name] <= 0.2).all()
+    assert not found["nats"].isnan().any() and not found["bleu"].isnan().any()
+
+
+def test_short_texts_do_not_move_the_means_of_the_others():
+    longer = TEXTS.select(TEXTS.lengths >= 5)
+    lists = [t[:n] for t, n in zip(longer.tokens.tolist(), longer.lengths.tolist(), strict=True)]
+    both = Documents.from_lists([*lists, [1, 2, 0], [1, 0]])
+    references = TOY.sample(50, generator(1), max_length=7)
+    alone, mixed = (
+        cont.continuation_scores(TOY, d, 1, d.tokens[:, :1], references) for d in (longer, both)
+    )
+    for name in ("distinct", "self-bleu"):
+        assert mixed[name][-2:].isnan().all() and not mixed[name][:-2].isnan().any()
+    assert torch.equal(alone["distinct"], mixed["distinct"][:-2])
+    draws = cont.eb_m("distinct", mixed["distinct"], alone["distinct"], generator(2), resamples=9)
+    assert draws[0] == pytest.approx(1.0)

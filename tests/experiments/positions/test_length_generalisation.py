@@ -52,7 +52,7 @@ def test_three_kinds_start_from_the_same_weights_and_see_the_same_strings():
 
 
 def test_a_row_of_true_is_what_greedy_decoding_writes():
-    """Two roads, on a model that is right about some strings only: teacher-forced and free-running agree on whole copies."""
+    """Two roads, on a model that is right about some strings only: reading, and writing freely."""
     model = untrained_decoder("rotary", SMALL, 3)
     history = train_to_copy(model, 2, SMALL, 3)
     assert history.steps == 60
@@ -67,7 +67,7 @@ def test_a_row_of_true_is_what_greedy_decoding_writes():
 
 
 def test_scores_by_hand():
-    """A parrot that says again what stood two places before copies strings of length 2 with their end, and guesses on longer ones."""
+    """What says again what stood two places before copies strings of length 2, and no others."""
 
     def parrot(tokens):
         return torch.nn.functional.one_hot(tokens.roll(2, 1), 4).float()
@@ -77,7 +77,8 @@ def test_scores_by_hand():
         "exact": [1.0],
     }
     longer = correct_copies(parrot, 4, 2000, 3, generator(1))
-    # After two symbols read the parrot says x[2] for x[0], x[3] for x[1], the separator for x[2]: a third, a third, never.
+    # After two symbols read the parrot says x[2] for x[0], x[3] for x[1], the separator for x[2]:
+    # a third, a third, never.
     assert longer.shape == (2000, 5) and not longer[:, 2].any()
     for place in (0, 1):  # z below 6: false alarm below 1e-8
         assert abs(float(longer[:, place].double().mean()) - 1 / 3) < 6 * (2 / 9 / 2000) ** 0.5
@@ -105,7 +106,16 @@ def test_the_measurement_runs_through_in_parts():
         assert all(
             e <= s + 1e-9
             for found in run.values()
-            for s, e in zip(found["symbols"], found["exact"])
+            for s, e in zip(found["symbols"], found["exact"], strict=True)
         )
     with pytest.raises(ValueError, match="runs must be an integer of at least 1; got 0"):
         measure({**SMALL, "runs": 0}, 0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_ill_logits_copy_nothing(value):
+    def ill(tokens):
+        return torch.full((*tokens.shape, 5), value)
+
+    with pytest.raises(ValueError, match="the model's logits must"):
+        correct_copies(ill, 3, 4, 4, generator(0))
