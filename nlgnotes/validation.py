@@ -149,8 +149,10 @@ def check_generator(generator: object) -> None:
         raise ValueError(f"generator must be a torch.Generator; got {_shown(generator)}")
 
 
-def check_scores(name: str, scores: object) -> None:
-    """Check that every row can be a distribution: no NaN, no +inf, one finite entry.
+def check_scores(name: str, scores: object) -> Tensor:
+    """Check that every row can be a distribution, and return the maximum of each.
+
+    A row must hold no NaN, no +inf and one finite entry.
 
     Raises:
         ValueError: no tensor of floating point, no row of at least one entry, or an ill row.
@@ -165,7 +167,7 @@ def check_scores(name: str, scores: object) -> None:
     # row is ill.
     top = scores.detach().amax(-1)
     if bool(torch.isfinite(top).all()):
-        return
+        return top
     if bool(torch.isnan(top).any()):
         raise ValueError(f"{name} must not hold NaN; {int(torch.isnan(top).sum())} row(s) do")
     if bool((top == math.inf).any()):

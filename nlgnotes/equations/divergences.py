@@ -94,17 +94,18 @@ def jensen_shannon(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
     log_p, log_q = _checked(log_p, log_q)
     # Where both are -inf, logaddexp has the right value and a gradient of NaN.
     neither = log_p.isneginf() & log_q.isneginf()
-    both = [x.masked_fill(neither, 0.0) for x in (log_p, log_q)]
-    log_m = (torch.logaddexp(*both) - math.log(2)).masked_fill(neither, -math.inf)
+    p, q = log_p, log_q
+    if bool(neither.any()):
+        p, q = p.masked_fill(neither, 0.0), q.masked_fill(neither, 0.0)
+    log_m = torch.logaddexp(p, q) - math.log(2)
     return 0.5 * (_kl(log_p, log_m) + _kl(log_q, log_m))
 
 
 def _kl(log_p: Tensor, log_q: Tensor) -> PerRow:
-    # Both sides are masked before they are subtracted: a NaN that is only masked afterwards comes
-    # back in the gradient, as 0 times NaN.
-    possible = log_p.exp() > 0
-    safe_p, safe_q = torch.where(possible, log_p, 0.0), torch.where(possible, log_q, 0.0)
-    return torch.where(possible, safe_p.exp() * (safe_p - safe_q), 0.0).sum(-1).clamp(min=0.0)
+    # The difference is masked before it is multiplied: a NaN or an infinity that is masked only
+    # afterwards comes back in the gradient, times 0.
+    p = log_p.exp()
+    return (p * (log_p - log_q).masked_fill(p == 0, 0.0)).sum(-1).clamp(min=0.0)
 
 
 def _checked(log_p: object, log_q: object) -> tuple[Tensor, Tensor]:

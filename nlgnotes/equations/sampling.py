@@ -84,19 +84,26 @@ class Temperature(Transform):
     def __post_init__(self):
         object.__setattr__(self, "T", check_positive("T", self.T))
 
+    def __call__(self, logits: Scores, generator: torch.Generator | None = None) -> Scores:
+        """Divide every row; see :meth:`Transform.__call__`."""
+        # The maxima that the check has found spare a second pass over the scores.
+        return self._divided(logits, check_scores("logits", logits)[..., None])
+
     def _apply(self, x, generator):
+        return self._divided(x, x.amax(-1, keepdim=True))
+
+    def _divided(self, x: Tensor, top: Tensor) -> Tensor:
         if self.T == 1:
             return x
-        out = x / self.T
+        out, largest = x / self.T, torch.finfo(torch.promote_types(x.dtype, torch.float32)).max
         # From 1 on nothing grows, as long as T itself is a number in the precision of the division.
-        if 1 <= self.T <= FLOAT32.max:
+        if 1 <= self.T <= largest:
             return out
-        top = out.amax(-1, keepdim=True)
-        finite = torch.isfinite(top)
+        # A row overflows where its maximum does: to +inf, to -inf if negative, to 0 / 0 = NaN.
+        finite = torch.isfinite(top / self.T) & (self.T < 1)
         if bool(finite.all()):
             return out
-        wide = x.double()
-        shifted = (wide - wide.amax(-1, keepdim=True)) / self.T
+        shifted = (x.double() - top.double()) / self.T
         return torch.where(finite, out, shifted.to(x.dtype))
 
 

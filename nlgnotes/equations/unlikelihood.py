@@ -211,9 +211,10 @@ def _unlikelihood(logits: Tensor, candidates: Tensor) -> Tensor:
 def _log_complement(x: Tensor) -> Tensor:
     top = x.argmax(-1, keepdim=True)
     rest = x.scatter(-1, top, -INF)
-    # The gradient of logsumexp over nothing but -inf is NaN: such rows are computed from a row of
-    # zeros and masked.
-    alone = (rest == -INF).all(-1, keepdim=True)
-    others = rest.masked_fill(alone, 0.0).logsumexp(-1, keepdim=True)
+    others = rest.logsumexp(-1, keepdim=True)
+    alone = others == -INF
+    if bool(alone.any()):
+        # The gradient of logsumexp over nothing but -inf is NaN: such a row is summed over zeros.
+        others = rest.masked_fill(alone, 0.0).logsumexp(-1, keepdim=True)
     others = (others - x.logsumexp(-1, keepdim=True)).masked_fill(alone, -INF)
     return torch.log1p(-x.softmax(-1).scatter(-1, top, 0.0)).scatter(-1, top, others)
