@@ -142,7 +142,9 @@ def test_weights_that_are_ill_from_the_start_are_refused_used_or_not(value):
         model = Weights(1.0, 2.0)
         with torch.no_grad():
             getattr(model, name)[0, 0] = value
-        with pytest.raises(FloatingPointError, match=f"weights must be finite; '{name}' is not"):
+        with pytest.raises(
+            FloatingPointError, match=f"weights must be finite; '{name}' is not at step 0"
+        ):
             run(model, steps=2, loss=lambda m, b: m.w.sum().nan_to_num())
 
 
