@@ -4,26 +4,36 @@ VENV := .venv
 BIN := $(VENV)/bin
 BASE := $(VENV)/.installed
 EXTRA := $(VENV)/.installed-test
+SOURCES := nlgnotes tests book/_ext
 NAME ?=
+TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab models clean
+.PHONY: help book test format lab models clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "PYTHON=python3.12 chooses the Python (3.11 or newer) that makes $(VENV)."
+	@echo "TORCH_INDEX=URL takes torch, and nothing else, from that package index."
 
 book: $(BASE) ## install, execute every lecture, build the site; prints the path to open
 	@$(BIN)/python book/_ext/build.py
 
-# Two workers with two threads each would wait for each other on two cores: one thread each.
-test: $(EXTRA) ## install, then all that CI checks: unit tests, every lecture's verdicts and solutions, the site in a browser
-	@$(BIN)/python tests/test_site.py
+# The workers are as many as the cores, so each has one thread: more would wait for each other.
+test: $(EXTRA) ## install, then all that CI checks: form, unit tests, every lecture's verdicts and solutions, the site in a browser
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/python tests/chromium.py
 	@$(BIN)/python book/_ext/build.py --if-stale
 	@$(BIN)/python book/_ext/solutions.py _build/nbval
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --doctest-modules tests nlgnotes _build/nbval
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax --doctest-modules tests nlgnotes _build/nbval
+
+format: $(BASE) ## bring the Python files into the form that `make test` asks for
+	@$(BIN)/ruff check --fix --exit-zero --quiet $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
 
 lab: $(BASE) ## JupyterLab on book/
 	@$(BIN)/jupyter lab --notebook-dir=book
@@ -42,6 +52,8 @@ $(BASE): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "missing: Python's venv; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV); echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@test -z "$(TORCH_INDEX)" || $(BIN)/python -m pip install --disable-pip-version-check --no-deps --index-url "$(TORCH_INDEX)" -c requirements.txt torch || \
+	  { echo "torch could not be installed from TORCH_INDEX=$(TORCH_INDEX): see pip's message above"; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt || \
 	  { echo "the pinned packages could not be installed: connect to the network (see pip's message above) and run make again"; exit 1; }
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nlgnotes.documents import Documents, concatenate
+from nlgnotes.validation import check_mask
 
 __all__ = [
     "Batch",
@@ -20,7 +21,7 @@ __all__ = [
 
 
 class Batch(NamedTuple):
-    """A batch as ``training.loop.fit`` takes it: what the model reads, what it should have said, and which positions count.
+    """A batch as ``training.loop.fit`` takes it: inputs, targets, and which positions count.
 
     Args:
         inputs: int64 ``[batch, time]`` for a decoder, a :class:`Pair` for an encoder-decoder.
@@ -34,17 +35,21 @@ class Batch(NamedTuple):
 
 
 def document_batch(documents: Any) -> Batch:
-    """Documents as a batch: the start token 0 and all but the last token in, the document itself as target.
+    """Documents as a batch: the start token 0 and all but the last token in, the document out.
 
     Columns that no document reaches are cut off.
 
     Args:
-        documents: a ``languages.Documents``: ``tokens`` and ``mask``, both ``[n, time]``.
+        documents: a ``Documents``, or anything with ``tokens`` and ``mask``, both ``[n, time]``.
+
+    Returns:
+        int64 inputs and targets, and the documents' mask.
 
     Raises:
-        ValueError: there is no token.
+        ValueError: the mask is not boolean or not of the tokens' shape, or there is no token.
     """
     mask = documents.mask
+    check_mask("mask of the documents", mask, documents.tokens.shape)
     time = int(mask.any(0).nonzero().max()) + 1 if bool(mask.any()) else 0
     if time == 0:
         raise ValueError(
@@ -55,7 +60,13 @@ def document_batch(documents: Any) -> Batch:
 
 
 class Pair(NamedTuple):
-    """What an encoder-decoder reads: the source, where its tokens are, and the target so far (the start token 0 first)."""
+    """What an encoder-decoder reads.
+
+    Args:
+        source: int64 ``[batch, source]``, 0 where padded.
+        mask: bool ``[batch, source]``, where the source has a token.
+        target: int64 ``[batch, time]``: the target so far, the start token 0 first.
+    """
 
     source: Tensor
     mask: Tensor
@@ -65,12 +76,16 @@ class Pair(NamedTuple):
 def encoder_decoder_batch(
     sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
 ) -> Batch:
-    """For an encoder-decoder: it reads the source in its encoder, and each token of the target, and the end 0, is a signal.
+    """A batch for an encoder-decoder: the source for its encoder, the target for its decoder.
 
-    A source of *s* and a target of *t* tokens take ``s + t + 1`` positions, of which ``t + 1`` carry a signal.
+    A source of *s* and a target of *t* tokens take ``s + t + 1`` positions, of which ``t + 1``
+    carry a signal: each token of the target, and the end 0.
 
     Args:
         sources, targets: token ids, 0 not among them.
+
+    Returns:
+        The inputs are a :class:`Pair`.
 
     Raises:
         ValueError: no rows, unequal numbers of them, or an empty source.
@@ -89,14 +104,18 @@ def encoder_decoder_batch(
 def decoder_batch(
     sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, signal: str = "all"
 ) -> Batch:
-    """For a decoder: source, 0, target, 0 in one row, each token read but the last.
+    """A batch for a decoder: source, 0, target, 0 in one row, each token read but the last.
 
-    A source of *s* and a target of *t* tokens take ``s + t + 1`` positions. With ``signal="all"`` each of them carries a
-    signal, since the model also learns to go on with the source; with ``"target"`` the ``t + 1`` that write the target do.
+    A source of *s* and a target of *t* tokens take ``s + t + 1`` positions. With ``signal="all"``
+    each of them carries a signal, since the model also learns to go on with the source; with
+    ``"target"`` the ``t + 1`` that write the target do.
 
     Args:
         sources, targets: token ids, 0 not among them.
         signal: ``"all"`` or ``"target"``.
+
+    Returns:
+        int64 inputs and targets, and which positions carry a signal.
 
     Raises:
         ValueError: no rows, unequal numbers of them, an empty source, or another signal.
@@ -108,12 +127,35 @@ def decoder_batch(
     _check(sources, targets)
     if signal not in ("all", "target"):
         raise ValueError(f"signal must be 'all' or 'target'; got {signal!r}")
-    inputs, mask = _padded([[*s, 0, *t] for s, t in zip(sources, targets)])
-    outputs, _ = _padded([[*s[1:], 0, *t, 0] for s, t in zip(sources, targets)])
+    inputs, mask = _padded([[*s, 0, *t] for s, t in zip(sources, targets, strict=True)])
+    outputs, _ = _padded([[*s[1:], 0, *t, 0] for s, t in zip(sources, targets, strict=True)])
     if signal == "target":
         starts = torch.tensor([len(s) for s in sources])
         mask = mask & (torch.arange(inputs.shape[1]) >= starts[:, None])
     return Batch(inputs, outputs, mask)
+
+
+def reply_batch(queries: Documents, replies: Documents) -> Batch:
+    """Query and reply in one row, of which the reply's tokens count.
+
+    A model trained on it learns P(reply | query) and no more.
+
+    Args:
+        queries, replies: pair by pair.
+
+    Returns:
+        int64 inputs and targets, and a mask of the replies.
+
+    Raises:
+        ValueError: different numbers of queries and replies.
+
+    >>> batch = reply_batch(Documents.from_lists([[5, 1]]), Documents.from_lists([[7, 0]]))
+    >>> batch.inputs.tolist(), batch.targets.tolist(), batch.mask.tolist()
+    ([[0, 5, 1, 7]], [[5, 1, 7, 0]], [[False, False, True, True]])
+    """
+    both = concatenate(queries, replies)
+    asked = torch.arange(both.tokens.shape[1]) < queries.lengths[:, None]
+    return Batch(F.pad(both.tokens[:, :-1], (1, 0)), both.tokens, both.mask & ~asked)
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -126,24 +168,8 @@ def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 def _check(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> None:
     if not len(sources) or len(sources) != len(targets):
         raise ValueError(
-            f"sources and targets must be equally many, at least one; got {len(sources)} and {len(targets)}"
+            "sources and targets must be equally many, at least one; "
+            f"got {len(sources)} and {len(targets)}"
         )
-    if not all(len(s) for s in sources):
-        raise ValueError(
-            f"sources must hold at least one token each; got {sum(not len(s) for s in sources)} empty"
-        )
-
-
-def reply_batch(queries: Documents, replies: Documents) -> Batch:
-    """Query and reply in one row, of which the reply's tokens count: a model trained on it learns P(reply | query) and no more.
-
-    Raises:
-        ValueError: different numbers of queries and replies.
-
-    >>> batch = reply_batch(Documents.from_lists([[5, 1]]), Documents.from_lists([[7, 0]]))
-    >>> batch.inputs.tolist(), batch.targets.tolist(), batch.mask.tolist()
-    ([[0, 5, 1, 7]], [[5, 1, 7, 0]], [[False, False, True, True]])
-    """
-    both = concatenate(queries, replies)
-    asked = torch.arange(both.tokens.shape[1]) < queries.lengths[:, None]
-    return Batch(F.pad(both.tokens[:, :-1], (1, 0)), both.tokens, both.mask & ~asked)
+    if (empty := sum(not len(s) for s in sources)) > 0:
+        raise ValueError(f"sources must hold at least one token each; got {empty} empty")

@@ -1,4 +1,4 @@
-"""The ledger: each claim of a lecture as a row, with the paper's figure, ours, its margin, and whether this run agrees."""
+"""The ledger of claims: the paper's figure, ours, its margin, and whether this run agrees."""
 
 import html
 import json
@@ -20,7 +20,11 @@ MARKS = {"V": "seen at the source", "V2": "seen in a secondary source", "T": "ou
 
 @dataclass(frozen=True)
 class Claim:
-    """One row. ``ours`` is our number with its interval, a number, or words; ``source`` says how well ``paper`` is known."""
+    """One row of the ledger.
+
+    ``ours`` is our number with its interval, a number, or words; ``source`` says how well
+    ``paper`` is known.
+    """
 
     id: str
     kind: str
@@ -44,7 +48,8 @@ class Ledger:
     A claim that fails is recorded like any other; only a malformed row raises.
 
     >>> ledger = Ledger("sampling", seed=0)
-    >>> ledger.record("top-1-is-greedy", "identity", "Top-1 is greedy.", holds=True, ours=0.0, margin="equal")
+    >>> sentence = "Top-1 is greedy."
+    >>> ledger.record("top-1-is-greedy", "identity", sentence, holds=True, ours=0.0, margin="equal")
     >>> ledger.verdicts()
     top-1-is-greedy  holds
     """
@@ -74,19 +79,21 @@ class Ledger:
 
         Args:
             id: a short name without spaces, once per lecture.
-            kind: ``"identity"`` (mathematics: must hold to rounding) or ``"finding"`` (an experiment).
+            kind: ``"identity"`` (mathematics: must hold to rounding) or ``"finding"`` (an
+                experiment).
             sentence: what is claimed.
             holds: whether this run agrees (a bool, or a tensor or array of one).
-            ours: an :class:`~nlgnotes.estimate.Interval`, a number, or words.
+            ours: an :class:`Interval`, a number, or words.
             margin: the threshold that was fixed beforehand; a finding must state one.
             paper: the paper's figure, with its table or section.
-            source: how well that figure is known; the marks V, V2 and T, alone or as "[V]" in a sentence, are spelt
-                "seen at the source", "seen in a secondary source" and "ours".
+            source: how well that figure is known; the marks V, V2 and T, alone or as "[V]" in a
+                sentence, are spelt "seen at the source", "seen in a secondary source" and "ours".
             unit: of ``ours``.
 
         Raises:
-            ValueError: a duplicate or ill-formed id, an unknown kind, no sentence, a finding without margin, a figure
-                from memory ([M]), ``holds`` that is not one truth value, or ``ours`` of another kind.
+            ValueError: a duplicate or ill-formed id, an unknown kind, no sentence, a finding
+                without margin, a figure from memory ([M]), ``holds`` that is not one truth value,
+                or ``ours`` of another kind.
         """
         if not isinstance(id, str) or not id or any(c.isspace() for c in id):
             raise ValueError(f"id must be a name without spaces; got {id!r}")
@@ -117,7 +124,7 @@ class Ledger:
         return Table(f"Claims of the lecture {self.lecture}, seed {self.seed}", head, tuple(rows))
 
     def verdicts(self) -> None:
-        """Print ``id  holds`` or ``id  fails`` for each claim, in the order of recording, and nothing else.
+        """Print one line ``id  holds`` or ``id  fails`` for each claim, in the order of recording.
 
         If the environment names a folder in ``NLGNOTES_LEDGER``, the ledger is also saved there.
         """
@@ -165,7 +172,8 @@ class Table:
             data = "".join(f"<td>{_two_lines(cell)}</td>" for cell in cells)
             body += f'<tr><th scope="row">{_two_lines(name)}</th>{data}</tr>\n'
         caption = f"<caption>{html.escape(self.caption)}</caption>"
-        return f'<table class="claims">{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>'
+        table = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>"
+        return f'<table class="claims">{caption}{table}</table>'
 
     def __repr__(self) -> str:
         lines = [self.head, *(tuple(cell.replace("\n", "  ") for cell in row) for row in self.rows)]
@@ -178,14 +186,16 @@ class Table:
 
 
 def gather(folder: str | Path) -> list[dict]:
-    """The saved ledgers of several seeds as one row per claim, in the order of lecture and recording.
+    """The saved ledgers of several seeds as one row per claim, by lecture and order of recording.
 
-    Each row holds lecture, id, kind, sentence, margin, paper, source, unit, ``seeds``, ``held``, the interval of the share
-    that held (``low``, ``high``), the ``values`` by seed, and ``verdict``: "holds" if at least 95 % of the seeds did, "in
-    part" if at least half did, else "not at this scale".
+    Each row holds lecture, id, kind, sentence, margin, paper, source, unit, ``seeds``, ``held``,
+    the interval of the share that held (``low``, ``high``), the ``values`` by seed, and
+    ``verdict``: "holds" if at least 95 % of the seeds did, "in part" if at least half did, else
+    "not at this scale".
 
     Raises:
-        ValueError: no ledger in the folder, a file that is not one, or a lecture whose runs recorded different claims.
+        ValueError: no ledger in the folder, a file that is not one, or a lecture whose runs
+            recorded different claims.
     """
     found: dict[str, dict[int, list[dict]]] = {}
     for path in sorted(Path(folder).glob("*.json")):

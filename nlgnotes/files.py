@@ -1,4 +1,4 @@
-"""Nothing is lost: a file or a folder is written whole, or the old one stays."""
+"""Files and folders that are replaced whole: whoever reads sees the old one or the new one."""
 
 import os
 import shutil
@@ -9,12 +9,20 @@ __all__ = ["replace_folder", "write_whole"]
 
 
 def write_whole(path: str | Path, data: bytes | str) -> None:
-    """Write a file so that its name holds the old content or the new, never a part: write beside, flush, rename.
+    """Write a file so that its name holds the old content or the new one, never a part.
+
+    Written beside its place, flushed to the disk, then renamed.
 
     Args:
         path: where; missing folders above it are made.
         data: bytes, or text to be written as UTF-8.
+
+    Raises:
+        ValueError: ``data`` is neither bytes nor text.
+        OSError: the disk refuses; the old content stays.
     """
+    if not isinstance(data, bytes | str):
+        raise ValueError(f"data must be bytes or a string; got {type(data).__name__}")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
@@ -22,25 +30,31 @@ def write_whole(path: str | Path, data: bytes | str) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data.encode("utf-8") if isinstance(data, str) else data)
             file.flush()
+            # Else a power cut after the rename could leave the new name on an empty file.
             os.fsync(file.fileno())
+        # mkstemp lets only its owner read.
         os.chmod(draft, 0o644)
         os.replace(draft, path)
-    except BaseException:
+    except BaseException:  # also an interruption from the keyboard leaves no draft behind
         Path(draft).unlink(missing_ok=True)
         raise
 
 
 def replace_folder(draft: str | Path, place: str | Path) -> None:
-    """Rename a finished folder into place; an old one steps aside first and comes back if that fails.
+    """Rename a finished folder into place; an old one steps aside first and returns on failure.
 
     Args:
         draft: the new folder, on the same file system as ``place``.
         place: where it shall stand.
+
+    Raises:
+        OSError: the disk refuses; the old folder stays.
     """
     draft, place = Path(draft), Path(place)
     if not place.exists():
         draft.rename(place)
         return
+    # A folder cannot be renamed onto one that is not empty, so the old one goes first.
     aside = Path(
         tempfile.mkdtemp(prefix=f".{place.name}.old.", suffix=".partial", dir=place.parent)
     )

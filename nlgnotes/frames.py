@@ -31,15 +31,16 @@ def frame_png(figure: Figure, where: str, layout: dict) -> bytes:
         if buffer.tell() <= FRAME_BYTES:
             return buffer.getvalue()
     raise ValueError(
-        f"a frame must take at most {FRAME_BYTES} bytes; got {buffer.tell()} at {where}: draw less, or a smaller figure"
+        f"a frame must take at most {FRAME_BYTES} bytes; got {buffer.tell()} at {where}: draw "
+        "less, or a smaller figure"
     )
 
 
 def _pixels(figure: Figure, dpi: int, layout: dict) -> np.ndarray:
     """The drawn figure as [height, width, 3] bytes.
 
-    The first frame is laid out and the others stand in its axes, so that nothing jumps and no time goes to
-    layout; a frame whose ink then touches the border is laid out again by itself.
+    The first frame is laid out and the others stand in its axes, so that nothing jumps and no time
+    goes to layout; a frame whose ink then touches the border is laid out again by itself.
     """
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)

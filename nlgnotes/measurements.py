@@ -1,26 +1,23 @@
 """Measurements: the numbers of a long experiment, kept as JSON that says how they were made.
 
-A lecture that draws one says so under the figure, and runs a shorter version of the same function live beside it.
-``python -m nlgnotes.recipes NAME`` makes it again and says whether it agrees.
+A lecture that draws one says so under the figure, and runs a shorter version of the same function
+live beside it. ``python -m nlgnotes.recipes NAME`` makes it again and says whether it agrees.
 """
 
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nlgnotes.files import write_whole
+from nlgnotes.reading import check_path, json_bytes, read_json
 from nlgnotes.validation import check_keys
 
 __all__ = ["FOLDER", "Measurement", "available", "load", "save"]
 
 FORMAT = 1
-
-
 FOLDER = Path(__file__).parent / "shipped" / "measurements"  # the shipped ones
-
-
 KEYS = {"format", "name", "recipe", "data"}
 
 
@@ -30,7 +27,8 @@ class Measurement:
 
     Args:
         name: of its file.
-        recipe: how it was made: seed, settings, digests of the languages and models it looked at, seconds, torch.
+        recipe: how it was made: seed, settings, digests of the languages and models it looked at,
+            seconds, torch.
         data: what was measured: numbers, strings, lists and mappings of them.
     """
 
@@ -42,7 +40,7 @@ class Measurement:
 def available(folder: str | Path | None = None) -> tuple[str, ...]:
     """The measurements in a folder (the shipped ones when None), sorted."""
     root = FOLDER if folder is None else Path(folder)
-    return tuple(sorted(p.stem for p in root.glob("*.json"))) if root.is_dir() else ()
+    return tuple(sorted(p.stem for p in root.glob("*.json")))
 
 
 def save(path: str | Path, *, recipe: Mapping[str, Any], data: Mapping[str, Any]) -> Path:
@@ -59,12 +57,8 @@ def save(path: str | Path, *, recipe: Mapping[str, Any], data: Mapping[str, Any]
         ValueError: something that JSON cannot say.
     """
     place = _place(path)
-    row = {"format": FORMAT, "name": place.stem, "recipe": dict(recipe), "data": dict(data)}
-    try:
-        text = json.dumps(row, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"recipe and data must be JSON; {error}") from None
-    write_whole(place, text + "\n")
+    row = {"format": FORMAT, "name": place.stem, "recipe": recipe, "data": data}
+    write_whole(place, json_bytes("recipe and data", row))
     return place
 
 
@@ -76,26 +70,28 @@ def load(name: str | Path) -> Measurement:
 
     Raises:
         FileNotFoundError: no such measurement (the message lists what there is).
-        ValueError: a file that is truncated, foreign, or holds an unknown key.
+        ValueError: a file that is truncated, foreign or too long, or holds an unknown key.
     """
     place = _place(name)
-    if not place.is_file():
+    if not os.path.lexists(place):
         there = available(place.parent)
         raise FileNotFoundError(
-            f"no measurement {place.stem!r} in {place.parent}; available: {', '.join(there) or 'none'}"
+            f"no measurement {place.stem!r} in {place.parent}; "
+            f"available: {', '.join(there) or 'none'}"
         )
-    try:
-        row = json.loads(place.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{place} is not JSON; {error}") from None
-    if not isinstance(row, dict):
-        raise ValueError(f"{place} must hold a JSON object; got {type(row).__name__}")
+    row = read_json(place)
     check_keys(str(place), row, KEYS)
-    if row["format"] != FORMAT:
+    if type(row["format"]) is not int or row["format"] != FORMAT:
         raise ValueError(f"{place}: format must be {FORMAT}; got {row['format']!r}")
+    for key, kind in (("name", str), ("recipe", dict), ("data", dict)):
+        if not isinstance(row[key], kind):
+            raise ValueError(f"{place}: {key} must be a {kind.__name__}; got {str(row[key])[:40]}")
     return Measurement(row["name"], row["recipe"], row["data"])
 
 
 def _place(name: str | Path) -> Path:
-    bare = isinstance(name, str) and Path(name).name == name and name not in ("", ".", "..")
-    return FOLDER / f"{name.removesuffix('.json')}.json" if bare else Path(name)
+    path = check_path("name", name)
+    if name in ("", ".", ".."):
+        raise ValueError(f"name must be that of a measurement or of its file; got {name!r}")
+    bare = isinstance(name, str) and path.name == name
+    return FOLDER / f"{name.removesuffix('.json')}.json" if bare else path

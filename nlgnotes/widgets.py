@@ -1,7 +1,7 @@
-"""A draw function and its stops become an explorer that moves on a static page, with no kernel.
+"""Explorers: a draw function and its stops become a widget that moves on a static page.
 
-Every frame is drawn once, when the cell runs. The browser alone then moves between them: each control's
-``index`` is linked in JavaScript to a ``Stack``'s ``selected_index``.
+Every frame is drawn once, when the cell runs. The browser alone then moves between them: each
+control's ``index`` is linked in JavaScript to a ``Stack``'s ``selected_index``.
 """
 
 import math
@@ -39,7 +39,8 @@ _CONTROLS = {
 class Picture(ipywidgets.Image):
     """An image whose tooltip holds its alt text; the page's script moves it to where it belongs.
 
-    ipywidgets' view asks for a description before it shows a tooltip, and ``Image`` has none of its own.
+    ipywidgets' view asks for a description before it shows a tooltip, and ``Image`` has none of its
+    own.
     """
 
     description = Unicode("").tag(sync=True)
@@ -56,28 +57,35 @@ def explorer(
     start: object = None,
     control: str = "slider",
 ) -> ipywidgets.VBox:
-    """One or two controls over the frames that ``draw`` makes at every stop; alive without a kernel.
+    """One or two controls over the frames that ``draw`` makes at every stop, with no kernel.
 
-    The page also needs a static twin for print: the lecture calls ``draw`` at ``start`` in a cell of its own,
-    as a numbered figure, and shows the explorer below it.
+    The page also needs a static twin for print: the lecture calls ``draw`` at ``start`` in a cell
+    of its own, as a numbered figure, and shows the explorer below it.
 
     Args:
-        draw: called as ``draw(**values)``, one keyword per parameter. Returns a ``Figure``, an ``Axes`` or an array of
-            them (closed after drawing; all frames stand in the first one's axes), or a ``str`` of HTML, for coloured text.
-        stops: a parameter's name to its values, or to ``{label: value}``. One or two parameters, at most
-            ``MOST_FRAMES`` frames together.
-        alt: what the picture says, for who cannot see it: one text, or a function called as ``draw`` is.
-        width: of the shown picture, in CSS pixels; 100 to the inch of the figure when left out. It shrinks on a phone.
+        draw: called as ``draw(**values)``, one keyword per parameter. Returns a ``Figure``, an
+            ``Axes`` or an array of them (closed after drawing; all frames stand in the first one's
+            axes), or a ``str`` of HTML, for coloured text.
+        stops: a parameter's name to its values, or to ``{label: value}``. One or two parameters, at
+            most ``MOST_FRAMES`` frames together.
+        alt: what the picture says, for who cannot see it: one text, or a function called as
+            ``draw`` is.
+        width: of the shown picture, in CSS pixels; 100 to the inch of the figure when left out. It
+            shrinks on a phone.
         play: add a Play button that walks through the first parameter.
-        labels: a parameter's name to what its control is called (a string), or to its stops' labels (a sequence).
-        start: the value shown first: ``{name: value}``, or the bare value of one parameter, or the pair of two.
-        control: ``"slider"``, ``"dropdown"`` or ``"buttons"``; the last two suit stops that are words.
+        labels: a parameter's name to what its control is called (a string), or to its stops' labels
+            (a sequence).
+        start: the value shown first: ``{name: value}``, or the bare value of one parameter, or the
+            pair of two.
+        control: ``"slider"``, ``"dropdown"`` or ``"buttons"``; the last two suit stops that are
+            words.
 
     Returns:
         The explorer. Let it be the last expression of its cell.
 
     Raises:
-        ValueError: an argument breaks its rule; there are too many frames; a frame stays larger than ``FRAME_BYTES``.
+        ValueError: an argument breaks its rule; there are too many frames; a frame stays larger
+            than ``FRAME_BYTES``.
         RuntimeError: ``draw`` or ``alt`` failed; the message names the stop.
 
     >>> text = explorer(lambda k: f"<b>{k}</b>", {"k": [1, 2, 3]}, alt="a bold number")
@@ -140,7 +148,8 @@ def _axes(stops: Mapping, labels: Mapping) -> tuple[dict[str, dict[str, object]]
     unknown = set(labels) - set(stops)
     if unknown:
         raise ValueError(
-            f"labels must name parameters of stops, {', '.join(stops)}; got {', '.join(map(str, unknown))}"
+            f"labels must name parameters of stops, {', '.join(stops)}; got "
+            f"{', '.join(map(str, unknown))}"
         )
     axes, called = {}, {}
     for name, values in stops.items():
@@ -160,7 +169,8 @@ def _axes(stops: Mapping, labels: Mapping) -> tuple[dict[str, dict[str, object]]
         table = {str(label): value for label, value in pairs}
         if len(pairs) < 2 or len(table) < len(pairs):
             raise ValueError(
-                f"stops[{name!r}] must hold at least two values with different labels; got {values!r}"
+                f"stops[{name!r}] must hold at least two values with different labels; got "
+                f"{values!r}"
             )
         axes[name] = table
     count = math.prod(len(table) for table in axes.values())
@@ -209,7 +219,7 @@ def _same(a: object, b: object) -> bool:
 def _stack(
     frames: list, controls: list, sizes: list[int], start: list[int], links: list
 ) -> ipywidgets.Stack:
-    """The frames under one Stack per parameter: the second parameter's Stacks are the first one's children."""
+    """The frames under one Stack per parameter; the second's Stacks are the first's children."""
     if len(sizes) == 2:
         rows = [frames[i * sizes[1] : (i + 1) * sizes[1]] for i in range(sizes[0])]
         frames = [_stack(row, controls[1:], sizes[1:], start[1:], links) for row in rows]

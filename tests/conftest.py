@@ -1,5 +1,9 @@
-"""Every test runs with the package's shapes enforced, with one thread per worker, and leaves no figure open."""
+"""Every test runs with the package's shapes enforced, with one thread per worker, and leaves no
+figure open.
+"""
 
+import json
+import subprocess
 import sys
 
 from jaxtyping import install_import_hook
@@ -12,9 +16,103 @@ import torch  # noqa: E402
 torch.set_num_threads(1)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """As many workers of `-n auto` as lectures are executed side by side."""
+    import execute  # of book/_ext
+
+    return execute.workers()
+
+
 @pytest.fixture(autouse=True)
 def no_figure_left():
     """Close what a test drew: a later test may count the open figures."""
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
+
+
+# Reads [setup, {name: expression}] and answers {name: [kind, words]}: of an error its type and what
+# it says, of a value "value" and how it prints.
+PLAIN = """
+import json, sys
+setup, cases = json.load(sys.stdin)
+names = {}
+exec(setup, names)
+answers = {}
+for name, case in cases.items():
+    try:
+        answers[name] = ["value", repr(eval(case, names))]
+    except Exception as error:
+        answers[name] = [type(error).__name__, str(error)]
+json.dump(answers, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="session")
+def plain():
+    """Evaluate expressions as a user would: in a process without the tests' checks of types."""
+
+    def evaluate(setup, cases):
+        done = subprocess.run(
+            [sys.executable, "-c", PLAIN],
+            input=json.dumps([setup, cases]),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return evaluate
+
+
+@pytest.fixture(scope="session")
+def small_book():
+    """Builds ``book/`` of a folder with the page of its package: the pages, and the warnings."""
+    import io
+    import re
+
+    from bs4 import BeautifulSoup
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
+    settings = {
+        "extensions": ["myst_nb", "api"],
+        "nb_execution_mode": "off",
+        "nitpicky": True,
+        "html_theme": "basic",
+        "exclude_patterns": ["out"],
+        "add_module_names": False,
+        "toc_object_entries": False,
+    }
+
+    def build(folder, package):
+        contents = "Book\n====\n\n.. toctree::\n   :glob:\n\n   book/*\n"
+        (folder / "index.rst").write_text(contents)
+        out, warnings = folder / "out", io.StringIO()
+        asked = {**settings, "api_package": package}
+        with docutils_namespace():
+            Sphinx(folder, None, out, out / "trees", "html", asked, None, warnings).build()
+        texts = {page.stem: page.read_text("utf-8") for page in (out / "book").glob("*.html")}
+        pages = {name: BeautifulSoup(text, "html.parser") for name, text in texts.items()}
+        return pages, re.sub(r"\x1b\[[\d;]*m", "", warnings.getvalue())
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def linked():
+    """Pairs of a lecture and a name: as the page of the package links them, and as lectures do."""
+
+    def pairs(pages):
+        there, back = set(), set()
+        for line in pages["api"].select("dl.py p.api-lectures"):
+            name = line.find_parent("dl").find("dt")["id"]
+            there |= {(link.text, name) for link in line.find_all("a")}
+        for lecture in pages.keys() - {"api"}:
+            links = pages[lecture].select("details.api-used a")
+            back |= {(lecture, link["href"].removeprefix("api.html#")) for link in links}
+        return there, back
+
+    return pairs

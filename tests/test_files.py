@@ -1,5 +1,6 @@
 """A file or a folder is written whole, or the old one stays."""
 
+import inspect
 import os
 from pathlib import Path
 
@@ -20,9 +21,8 @@ def test_write_whole_leaves_old_or_new(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError, match="full"):
         files.write_whole(file, b"new")
-    assert file.read_text(encoding="utf-8") == "näher" and [
-        p.name for p in file.parent.iterdir()
-    ] == ["f"]
+    assert file.read_text(encoding="utf-8") == "näher"
+    assert [p.name for p in file.parent.iterdir()] == ["f"]
 
 
 def test_replace_folder_leaves_old_or_new(tmp_path, monkeypatch):
@@ -39,3 +39,10 @@ def test_replace_folder_leaves_old_or_new(tmp_path, monkeypatch):
         files.replace_folder(tmp_path / "next", tmp_path / "place")
     assert (tmp_path / "place" / "who").read_text() == "draft"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["next", "place"]
+
+
+@pytest.mark.parametrize("data", [None, 3, ["a"], {"a": 1}])
+def test_what_is_neither_bytes_nor_text_is_refused(tmp_path, data):
+    with pytest.raises(ValueError, match="data must be bytes or a string; got"):
+        inspect.unwrap(files.write_whole)(tmp_path / "a" / "f", data)
+    assert not (tmp_path / "a").exists()

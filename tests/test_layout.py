@@ -1,4 +1,6 @@
-"""The layout of the package: imports go one way, everything public is documented, chance is an argument."""
+"""The layout of the package: imports go one way, everything public is documented, chance is an
+argument.
+"""
 
 import ast
 import graphlib
@@ -7,9 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "nlgnotes"
-# What stands in this list imports only what stands before it; the files of a folder also each other.
+# What stands in this list imports only what stands before it; the files of a folder also each
+# other.
 ORDER = [
-    "validation", "randomness", "files", "intervals", "documents", "batches",
+    "validation", "randomness", "files", "reading", "intervals", "documents", "batches",
     "equations", "networks", "text",
     "measurements", "checkpoints", "frames", "widgets", "claims", "plotting",
     "languages", "tasks", "decoding", "training", "experiments", "recipes",

@@ -1,4 +1,6 @@
-"""Every lecture keeps the house's form. Its verdicts and its solutions are executed by nbval (see the Makefile)."""
+"""Every lecture keeps the house's form. Its verdicts and its solutions are executed by nbval (see
+the Makefile).
+"""
 
 import os
 import re
@@ -155,7 +157,9 @@ def test_exercises_have_folded_solutions_that_check_themselves(lecture):
 
 
 def test_solutions_are_found_inside_their_directive_only():
-    text = "```python\nno = 1\n```\n\n````{solution} ex-a\n:class: dropdown\nSo:\n```python\nx = 1\n```\nand\n```text\ny\n```\n````\n\n```python\nno\n```"
+    answer = ":class: dropdown\nSo:\n```python\nx = 1\n```\nand\n```text\ny\n```"
+    outside = "```python\nno = 1\n```"
+    text = f"{outside}\n\n````{{solution}} ex-a\n{answer}\n````\n\n{outside}"
     assert solutions.solutions(text) == [("ex-a", "x = 1")]
     assert solutions.solutions(":::{solution} ex-b\n```python\na\nb\n```\n:::\n") == [
         ("ex-b", "a\nb")

@@ -35,9 +35,24 @@ def test_damage_is_named(tmp_path):
         (json.dumps({**row, "more": 1}), "must hold the keys .* got unknown .*more.*, missing"),
         (json.dumps({**row, "format": 9}), "format must be 1; got 9"),
         ("[]", "must hold a JSON object; got list"),
+        (json.dumps({**row, "format": True}), "format must be 1; got True"),
+        (json.dumps({**row, "name": 5}), "name must be a str; got 5"),
+        (json.dumps({**row, "recipe": None}), "recipe must be a dict; got None"),
+        (json.dumps({**row, "data": [1]}), "data must be a dict; got .1."),
+        (json.dumps({**row, "data": {"x": math.nan}}), "is not JSON; numbers must be finite"),
+        (json.dumps({**row, "data": {"x": 10**30}}), "is not JSON; integers must have at most 64"),
+        ("[" * 200_000, "nested too deeply"),
+        ("\udc80", "is not JSON"),
     ]:
-        place.write_text(text)
-        with pytest.raises(ValueError, match=message):
+        place.write_text(text, errors="surrogateescape")
+        with pytest.raises(ValueError, match=message) as caught:
             measurements.load(place)
+        assert caught.type is ValueError and str(place) in str(caught.value)
     with pytest.raises(FileNotFoundError, match="no measurement 'run' in .*; available: walk"):
         measurements.load(tmp_path / "run.json")
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(ValueError, match="must be a file"):
+        measurements.load(tmp_path / "folder.json")
+    for name in ("", ".", "a\0b"):
+        with pytest.raises(ValueError, match="name must"):
+            measurements.load(name)

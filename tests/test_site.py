@@ -1,48 +1,37 @@
-"""The built site in a real browser with every other host blocked: over http, from the folder, dark, and on a phone.
-
-``python tests/test_site.py`` says how to get a Chromium when there is none, and exits non-zero.
-"""
+"""The built site in a real browser, every other host blocked: http, folder, dark, phone."""
 
 import functools
 import http.server
-import os
-import shutil
-import sys
 import threading
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_ext"))  # for the plain call
-
-import build  # noqa: E402
-import pytest  # noqa: E402
-import solutions  # noqa: E402
+import build
+import chromium
+import pytest
+import solutions
 
 PAGES = solutions.pages()
 HEAVIEST = 3_000_000  # bytes of a page and its pictures
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 
-TYPESET = "async () => { if (window.MathJax?.startup?.promise) await MathJax.startup.promise; await document.fonts.ready; }"
+TYPESET = """async () => {
+    if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
+    await document.fonts.ready;
+}"""
 # How many widget views the page holds and how many of them are drawn.
-VIEWS = """() => [document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]').length,
-    document.querySelectorAll('.bd-article .cell_output .jupyter-widgets:not(.jupyter-widgets .jupyter-widgets)').length]"""
+VIEWS = """() => [
+    'script[type="application/vnd.jupyter.widget-view+json"]',
+    '.bd-article .cell_output .jupyter-widgets:not(.jupyter-widgets .jupyter-widgets)',
+].map(each => document.querySelectorAll(each).length)"""
 # What the reader sees in one explorer: the picture's address or the text.
-SEEN = """box => [...box.querySelectorAll('.explorer-picture img, .explorer-picture .widget-html-content')]
+SEEN = """box => [...box.querySelectorAll('.explorer-picture :is(img, .widget-html-content)')]
     .filter(each => each.offsetParent !== null && each.getClientRects().length)
     .map(each => each.src ? each.src + each.alt : each.innerHTML).join('|')"""
-
-
-def chromium() -> str | None:
-    """The browser's path: the environment's CHROMIUM, or the first of the usual names."""
-    if named := os.environ.get("CHROMIUM"):
-        return shutil.which(named)
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((path for name in names if (path := shutil.which(name))), None)
-
-
-NO_CHROMIUM = (
-    "missing: a Chromium for the tests of the site. On Debian: apt-get install chromium; "
-    "elsewhere install Chromium or Chrome; or say where it is: CHROMIUM=/path/to/chromium make test"
-)
 
 
 class Visit:
@@ -54,7 +43,10 @@ class Visit:
         self.context = browser.new_context(**context)
         self.context.route("**/*", self._gate)
         self.page = self.context.new_page()
-        self.page.on("response", lambda r: self.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        self.page.on(
+            "response",
+            lambda r: self.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None,
+        )
         self.page.on("requestfailed", lambda r: self.failed.append(f"failed {r.url}"))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
@@ -70,7 +62,9 @@ class Visit:
         self.page.goto(self.address, wait_until="load")
         self.page.evaluate(TYPESET)
         if self.page.evaluate(VIEWS)[0]:
-            self.page.wait_for_function(f"() => {{ const [a, b] = ({VIEWS})(); return b >= a; }}", timeout=15_000)
+            self.page.wait_for_function(
+                f"() => {{ const [a, b] = ({VIEWS})(); return b >= a; }}", timeout=15_000
+            )
             self.page.wait_for_timeout(150)
         return self
 
@@ -88,7 +82,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def roots() -> dict[str, str]:
-    """Where the site stands, over http and in its folder. Built here when it is missing or stale."""
+    """The site's addresses, over http and in its folder; built here if missing or stale."""
     if not build.is_current():
         build.build()
     handler = functools.partial(Quiet, directory=str(build.SITE))
@@ -101,9 +95,9 @@ def roots() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
-    path = chromium()
+    path = chromium.find()
     if not path:
-        pytest.fail(NO_CHROMIUM)
+        pytest.fail(chromium.MISSING)
     with sync_api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -123,19 +117,26 @@ def visit(browser, roots):
 def test_page_is_whole_and_asks_no_other_host(visit, page, how):
     with visit(f"{page}.html", how) as here:
         formulas = here.page.evaluate("""() => [...document.querySelectorAll('.math')].map(
-            each => [each.textContent.slice(0, 60), !!each.querySelector('mjx-container'), !!each.querySelector('mjx-merror')])""")
+            each => [each.textContent.slice(0, 60), !!each.querySelector('mjx-container'),
+                !!each.querySelector('mjx-merror')])""")
         assert [text for text, typeset, wrong in formulas if wrong or not typeset] == []
         pictures = here.page.evaluate("""() => [...document.querySelectorAll('.bd-article img')]
-            .filter(each => !each.alt.trim() || (each.complete && !each.naturalWidth && each.loading !== 'lazy')).map(each => each.outerHTML.slice(0, 200))""")
+            .filter(each => !each.alt.trim()
+                || (each.complete && !each.naturalWidth && each.loading !== 'lazy'))
+            .map(each => each.outerHTML.slice(0, 200))""")
         assert pictures == [], "without alt text, or broken"
-        anchors = here.page.evaluate("""() => [...document.querySelectorAll('.bd-article a[href^="#"]')]
-            .filter(each => each.hash.length > 1 && !document.getElementById(decodeURIComponent(each.hash.slice(1)))).map(each => each.hash)""")
+        anchors = here.page.evaluate("""() =>
+            [...document.querySelectorAll('.bd-article a[href^="#"]')].map(each => each.hash)
+            .filter(hash => hash.length > 1
+                && !document.getElementById(decodeURIComponent(hash.slice(1))))""")
         assert anchors == [], "links to nowhere"
         assert here.trouble() == []
 
 
 @pytest.mark.parametrize("how", ["http", "file"])
-@pytest.mark.parametrize("page", [page for page in PAGES if (solutions.ROOT / f"{page}.ipynb").is_file()])
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if (solutions.ROOT / f"{page}.ipynb").is_file()]
+)
 def test_every_control_moves_its_picture(visit, page, how):
     with visit(f"{page}.html", how) as here:
         boxes = here.page.query_selector_all(".bd-article .explorer")
@@ -144,13 +145,25 @@ def test_every_control_moves_its_picture(visit, page, how):
             box.scroll_into_view_if_needed()
             for handle in box.query_selector_all(".noUi-handle"):
                 assert handle.get_attribute("aria-label")
-                _changes(here, box, lambda key, handle=handle: handle.press(key), ["End", "Home", "ArrowRight"])
+                _changes(
+                    here,
+                    box,
+                    lambda key, handle=handle: handle.press(key),
+                    ["End", "Home", "ArrowRight"],
+                )
             for select in box.query_selector_all("select"):
                 texts = [each.inner_text() for each in select.query_selector_all("option")]
-                _changes(here, box, lambda text, select=select: select.select_option(label=text), texts)
-            groups = [group.query_selector_all("button") for group in box.query_selector_all(".widget-toggle-buttons")]
+                _changes(
+                    here, box, lambda text, select=select: select.select_option(label=text), texts
+                )
+            groups = [
+                group.query_selector_all("button")
+                for group in box.query_selector_all(".widget-toggle-buttons")
+            ]
             for group in groups:
-                _changes(here, box, lambda i, group=group: group[i].click(), list(range(len(group))))
+                _changes(
+                    here, box, lambda i, group=group: group[i].click(), list(range(len(group)))
+                )
             for player in box.query_selector_all(".widget-play"):
                 before = box.evaluate(SEEN)
                 player.query_selector("button").click()
@@ -160,7 +173,7 @@ def test_every_control_moves_its_picture(visit, page, how):
 
 
 def _changes(here: Visit, box, move, moves: list) -> None:
-    """Every move but those that stay where they are shows another picture, and the reader sees it."""
+    """Every move that leads elsewhere shows another picture, and the reader sees it."""
     shots, seen = [box.screenshot()], [box.evaluate(SEEN)]
     assert seen[0], "an explorer shows a picture"
     for each in moves:
@@ -183,13 +196,18 @@ def _wait_for_change(here: Visit, box, before: str, what: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
 def test_phone_has_no_sideways_scroll(visit, page, scheme):
-    with visit(f"{page}.html", viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True) as here:
-        for summary in here.page.query_selector_all(".bd-article button.toggle-button, .bd-article .dropdown button"):
+    with visit(
+        f"{page}.html", viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True
+    ) as here:
+        for summary in here.page.query_selector_all(
+            ".bd-article button.toggle-button, .bd-article .dropdown button"
+        ):
             if summary.is_visible():
                 summary.click()
         wide = here.page.evaluate("""() => { const width = document.documentElement.clientWidth;
             return document.documentElement.scrollWidth <= width + 1 ? [] :
-                [...document.querySelectorAll('body *')].filter(each => each.getBoundingClientRect().right > width + 1)
+                [...document.querySelectorAll('body *')]
+                    .filter(each => each.getBoundingClientRect().right > width + 1)
                     .slice(0, 8).map(each => each.outerHTML.slice(0, 120)); }""")
         assert wide == []
         assert here.trouble() == []
@@ -214,7 +232,7 @@ def test_axe_finds_nothing_serious(visit, page, scheme):
 
 
 def _is_bibliography(node: dict) -> bool:
-    """The one thing allowed: docutils writes the bibliography as a list whose items are not list items."""
+    """The one thing allowed: docutils' bibliography, a list whose items are not list items."""
     return "citation" in node["html"] and 'role="list"' in node["html"]
 
 
@@ -222,7 +240,7 @@ def _is_bibliography(node: dict) -> bool:
 def test_search_finds(visit, how):
     with visit("search.html?q=probability", how) as here:
         here.page.wait_for_selector("#search-results ul.search li", timeout=10_000)
-        assert here.page.evaluate("document.querySelectorAll('#search-results ul.search li a').length") >= 1
+        assert here.page.query_selector("#search-results ul.search li a")
         assert here.trouble() == []
 
 
@@ -244,10 +262,6 @@ def test_page_weighs_little(roots, page):
 
 
 def test_licences_of_the_fetched_assets_stand_in_the_site(roots):
-    assert "Apache License" in (build.SITE / "_static" / "mathjax" / "LICENSE").read_text(encoding="utf-8")
-    assert "BSD-3-Clause" in (build.SITE / "_static" / "widgets" / "package.json").read_text(encoding="utf-8")
-
-
-if __name__ == "__main__":
-    if not chromium():
-        sys.exit(NO_CHROMIUM)
+    static = build.SITE / "_static"
+    assert "Apache License" in (static / "mathjax" / "LICENSE").read_text(encoding="utf-8")
+    assert "BSD-3-Clause" in (static / "widgets" / "package.json").read_text(encoding="utf-8")

@@ -145,7 +145,7 @@ def test_law_no_frame_is_larger_than_the_limit(dots, seed):
     places = np.random.default_rng(seed).normal(size=(2, dots))
 
     def scatter(shift):
-        figure, ax = plt.subplots(figsize=(5, 3))
+        ax = plt.subplots(figsize=(5, 3))[1]
         ax.scatter(*(places + shift), c=places[0])
         return ax
 

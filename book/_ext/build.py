@@ -1,22 +1,24 @@
 """Execute the lectures and build the site; ``make book`` and the tests call this.
 
-The build happens in ``_build/work``, which keeps the executed notebooks; only a whole new site takes the place of
-the last good one in ``_build/html``.
+The build happens in ``_build/work``, which keeps the executed notebooks; only a whole new site
+takes the place of the last good one in ``_build/html``.
 """
 
 import argparse
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import execute
 import fetch_assets
+import solutions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = ROOT / "_build" / "work"
 SITE = ROOT / "_build" / "html"
+EXECUTED = ".jupyter_cache"  # where myst-nb looks, in the folder in which Jupyter Book builds
 SKIPPED = {"__pycache__", "_assets", ".ipynb_checkpoints"}
 
 
@@ -39,26 +41,28 @@ def is_current() -> bool:
 
 
 def build() -> Path:
-    """Build the whole site and put it in place; returns its first page. Exits when a page or a cell fails."""
+    """Build the whole site and put it in place; returns its first page.
+
+    Exits when a page or a cell fails, and leaves the last good site where it is.
+    """
     fetch_assets.main()
     sources = _sources()
-    code = digest("nlgnotes", "requirements.txt")
-    WORK.mkdir(parents=True, exist_ok=True)
-    stamp = WORK / ".code"
-    if not stamp.is_file() or stamp.read_text() != code:
-        # An executed notebook is kept by its own cells only: new code of the package makes it stale.
-        shutil.rmtree(WORK / "_build", ignore_errors=True)
-        stamp.write_text(code)
+    try:
+        execute.fill(WORK / "_build" / EXECUTED, ROOT, solutions.pages())
+    except execute.ExecutionError as error:
+        sys.exit(f"the book was not built: {error}{_last_good()}")
+    for leftover in (WORK / "_build").iterdir():
+        if leftover.is_dir() and leftover.name != EXECUTED:
+            shutil.rmtree(leftover)
     command = ["build", str(ROOT), "--path-output", str(WORK), "--all", "-W", "-n", "--keep-going"]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    done = subprocess.run([str(Path(sys.executable).with_name("jupyter-book")), *command], env=environment)
-    if done.returncode:
-        kept = f"; the last good site stays in {SITE}" if SITE.is_dir() else ""
-        sys.exit(f"the book was not built: see the warnings and errors above{kept}")
+    program = str(Path(sys.executable).with_name("jupyter-book"))
+    if subprocess.run([program, *command], env=execute.environment()).returncode:
+        sys.exit(f"the book was not built: see the warnings and errors above{_last_good()}")
     fresh, old = SITE.with_name("html.partial"), SITE.with_name("html.old")
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    shutil.copytree(WORK / "_build" / "html", fresh, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo"))
+    unwanted = shutil.ignore_patterns(".doctrees", ".buildinfo")
+    shutil.copytree(WORK / "_build" / "html", fresh, ignore=unwanted)
     (fresh / ".sources").write_text(sources)
     (fresh / ".nojekyll").touch()
     if SITE.exists():
@@ -68,14 +72,25 @@ def build() -> Path:
     return SITE / "index.html"
 
 
+def _last_good() -> str:
+    return f"; the last good site stays in {SITE}" if SITE.is_dir() else ""
+
+
 def _sources() -> str:
     return digest("_config.yml", "_toc.yml", "book", "nlgnotes", "requirements.txt")
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--if-stale", action="store_true", help="do nothing when the site is up to date")
+    parser.add_argument("--if-stale", action="store_true", help="not when the site is up to date")
     if parser.parse_args().if_stale and is_current():
         print(f"up to date: {SITE / 'index.html'}")
     else:
         print(f"the book is built: open {build()}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(f"interrupted: what was executed is kept{_last_good()}")

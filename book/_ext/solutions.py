@@ -1,6 +1,7 @@
-"""Copy every lecture with its folded solutions appended as cells, so that one run by nbval executes both.
+"""Copy every lecture with its folded solutions as cells, so that one run executes both.
 
-The copies are for the tests: ``python book/_ext/solutions.py FOLDER`` and then ``pytest --nbval-lax FOLDER``.
+The copies are for the tests: ``python book/_ext/solutions.py FOLDER`` and then
+``pytest --nbval-lax FOLDER``.
 """
 
 import argparse
@@ -28,7 +29,9 @@ def pages() -> list[str]:
         if isinstance(node, list):
             return [page for each in node for page in walk(each)]
         here = [node[name] for name in ("root", "file") if name in node]
-        return here + [page for name in ("parts", "chapters", "sections") for page in walk(node.get(name, []))]
+        return here + [
+            page for name in ("parts", "chapters", "sections") for page in walk(node.get(name, []))
+        ]
 
     return walk(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
 

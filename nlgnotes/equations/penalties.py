@@ -1,101 +1,147 @@
-"""Penalties at decoding time: what was already said becomes less likely, by three rules.
+"""Penalties at decoding time: three rules that make what was already said less likely.
 
 Taught in: book/degeneration.ipynb.
 """
 
 import math
+from typing import SupportsFloat, SupportsIndex
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_interval, check_positive, check_scores, check_tokens
+from nlgnotes.validation import (
+    check_count,
+    check_interval,
+    check_mask,
+    check_positive,
+    check_scores,
+    check_tokens,
+)
 
 __all__ = ["ctrl_penalty", "presence_penalty", "repetition_penalty", "seen_tokens"]
 
+INF = math.inf
+LOG_THETA = math.log(1.2)  # what divides the odds by the usual theta
+
+Scores = Float[Tensor, "*batch vocab"]
 Seen = Bool[Tensor, "*batch vocab"]
 
 
-Scores = Float[Tensor, "*batch vocab"]
-
-
-INF = math.inf
-
-
-# -- decoding: penalise what was already said -------------------------------------------------
-
-
-def seen_tokens(tokens: Int[Tensor, "batch time"], vocab_size: int) -> Bool[Tensor, "batch vocab"]:
+def seen_tokens(
+    tokens: Int[Tensor, "batch time"], vocab_size: SupportsIndex
+) -> Bool[Tensor, "batch vocab"]:
     """The set g of the tokens that stand in each row, as a penalty asks for it.
 
+    Args:
+        tokens: int64 ids; the time may be 0.
+        vocab_size: how many ids there are, at least 1.
+
+    Returns:
+        True where the token stands in the row.
+
     Raises:
-        ValueError: an empty batch, or an id outside the vocabulary.
+        ValueError: an empty batch, an id outside the vocabulary, or a vocabulary of none.
 
     >>> seen_tokens(torch.tensor([[2, 0, 2]]), 4)
     tensor([[ True, False,  True, False]])
     """
+    vocab_size = check_count("vocab_size", vocab_size)
     check_tokens("tokens", tokens, vocab_size, empty=True)
-    return torch.zeros(len(tokens), vocab_size, dtype=torch.bool, device=tokens.device).scatter_(
-        1, tokens, True
-    )
+    seen = torch.zeros(len(tokens), vocab_size, dtype=torch.bool, device=tokens.device)
+    return seen.scatter_(1, tokens, True)
 
 
-def ctrl_penalty(logits: Scores, seen: Seen, theta: float | int = 1.2) -> Scores:
-    r"""The penalty of CTRL (Keskar et al. 2019, arXiv:1909.05858) and of the notes: :math:`x_i / \theta` for i in g.
+def ctrl_penalty(logits: Scores, seen: Seen, theta: SupportsFloat = 1.2) -> Scores:
+    r"""The penalty of CTRL and of the notes: :math:`x_i / \theta` for i in g.
 
-    It lowers a token whose logit is positive and *raises* one whose logit is negative. The softmax does not change
-    when a constant is added to all logits; this rule does, so its effect hangs on a constant that means nothing.
+    Keskar et al. 2019 (arXiv:1909.05858). It lowers a token whose logit is positive and *raises*
+    one whose logit is negative. The softmax does not change when a constant is added to all logits;
+    this rule does, so its effect hangs on a constant that means nothing.
 
     Args:
-        logits: x, scores before softmax.
+        logits: x, scores before softmax, in nats; -inf forbids a token.
         seen: g, True where the token was already said.
         theta: θ, above 0; 1 changes nothing.
 
+    Returns:
+        New scores; what was -inf stays so.
+
     Raises:
-        ValueError: ``theta`` is not above 0, or a row of ``logits`` is no distribution.
+        ValueError: ``theta`` is no normal number above 0 in the precision of the logits, or makes
+            one of them infinite; a row of ``logits`` holds NaN, +inf or no finite entry; ``seen``
+            is no booleans of its shape.
 
     >>> ctrl_penalty(torch.tensor([3.0, -2.0, 1.0]), torch.tensor([True, True, False]), theta=2)
     tensor([ 1.5000, -1.0000,  1.0000])
     """
-    check_scores("logits", logits)
-    check_positive("theta", theta)
-    return torch.where(seen, logits / theta, logits)
+    theta = _checked(logits, seen, theta)
+    return _well(torch.where(seen, logits / theta, logits), "theta", theta)
 
 
-def repetition_penalty(logits: Scores, seen: Seen, theta: float | int = 1.2) -> Scores:
-    r"""The rule of ``transformers``: for i in g, :math:`x_i / \theta` if :math:`x_i \ge 0`, else :math:`x_i \theta`.
+def repetition_penalty(logits: Scores, seen: Seen, theta: SupportsFloat = 1.2) -> Scores:
+    r"""The rule of ``transformers``, by the sign of the logit, for i in g:
+
+    .. math:: x_i / \theta \text{ if } x_i \ge 0, \quad x_i \theta \text{ if } x_i < 0.
 
     For θ > 1 no seen logit rises. A constant added to all logits still changes the result.
 
     Args:
         logits, seen, theta: as in :func:`ctrl_penalty`.
 
+    Returns:
+        New scores; what was -inf stays so.
+
     Raises:
         ValueError: as :func:`ctrl_penalty`.
 
-    >>> repetition_penalty(torch.tensor([3.0, -2.0, 1.0]), torch.tensor([True, True, False]), theta=2)
+    >>> said = torch.tensor([True, True, False])
+    >>> repetition_penalty(torch.tensor([3.0, -2.0, 1.0]), said, theta=2)
     tensor([ 1.5000, -4.0000,  1.0000])
     """
-    check_scores("logits", logits)
-    check_positive("theta", theta)
-    return torch.where(seen, torch.where(logits < 0, logits * theta, logits / theta), logits)
+    theta = _checked(logits, seen, theta)
+    changed = torch.where(logits < 0, logits * theta, logits / theta)
+    return _well(torch.where(seen, changed, logits), "theta", theta)
 
 
-def presence_penalty(logits: Scores, seen: Seen, amount: float | int = math.log(1.2)) -> Scores:
-    r"""Subtract a constant: :math:`x_i - a` for i in g, so that the odds of i against a new token fall by :math:`e^{-a}`.
+def presence_penalty(logits: Scores, seen: Seen, amount: SupportsFloat = LOG_THETA) -> Scores:
+    r"""Subtract a constant: :math:`x_i - a` for i in g.
 
-    Whatever is added to all logits drops out: the one rule of the three that is a function of the distribution.
+    The odds of i against a new token fall by :math:`e^{-a}`. Whatever is added to all logits drops
+    out: the one rule of the three that is a function of the distribution.
 
     Args:
         logits, seen: as in :func:`ctrl_penalty`.
         amount: a, in nats; log θ divides the odds by θ. Below 0 it rewards.
 
-    Raises:
-        ValueError: ``amount`` is not finite, or a row of ``logits`` is no distribution.
+    Returns:
+        New scores; what was -inf stays so.
 
-    >>> presence_penalty(torch.tensor([3.0, -2.0, 1.0]), torch.tensor([True, True, False]), amount=1)
+    Raises:
+        ValueError: ``amount`` is not finite or makes a row no distribution; a row of ``logits``
+            holds NaN, +inf or no finite entry; ``seen`` is no booleans of its shape.
+
+    >>> said = torch.tensor([True, True, False])
+    >>> presence_penalty(torch.tensor([3.0, -2.0, 1.0]), said, amount=1)
     tensor([ 2., -3.,  1.])
     """
     check_scores("logits", logits)
-    check_interval("amount", amount, -INF, INF, closed="neither")
-    return torch.where(seen, logits - amount, logits)
+    check_mask("seen", seen, logits.shape)
+    amount = check_interval("amount", amount, -INF, INF, closed="neither")
+    return _well(torch.where(seen, logits - amount, logits), "amount", amount)
+
+
+def _checked(logits: object, seen: object, theta: object) -> float | int:
+    """theta as a plain number, after a check of all three."""
+    check_scores("logits", logits)
+    check_mask("seen", seen, logits.shape)
+    theta = check_positive("theta", theta)
+    # torch multiplies in this precision, in which a smaller number would count as 0.
+    limits = torch.finfo(torch.promote_types(logits.dtype, torch.float32))
+    return check_interval("theta", theta, limits.tiny, limits.max)
+
+
+def _well(scores: Tensor, name: str, value: float | int) -> Tensor:
+    """The scores, if the penalty left distributions: it can overflow the precision."""
+    check_scores(f"logits after the penalty of {name} = {value:g}", scores)
+    return scores

@@ -5,42 +5,57 @@ Taught in: book/sampling.ipynb.
 
 import math
 from dataclasses import dataclass
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_interval, check_positive, check_scores
+from nlgnotes.equations.precision import at_least_float32
+from nlgnotes.validation import (
+    check_count,
+    check_generator,
+    check_interval,
+    check_positive,
+    check_scores,
+)
 
 __all__ = ["MinP", "Sampler", "Temperature", "TopK", "TopP", "Transform", "keep_first"]
 
 INF = math.inf
-
+FLOAT32 = torch.finfo(torch.float32)
 
 Scores = Float[Tensor, "*batch vocab"]
 
 
 class Transform:
-    """A map of scores before softmax to such scores, the dropped tokens at -inf; what is at -inf stays there.
+    """A map of scores before softmax to such scores, the dropped tokens at -inf.
 
-    A subclass is a frozen dataclass that validates itself and writes its equation in ``_apply``. The argument is never
-    changed, and may itself be the result where nothing changes.
+    What is at -inf stays there. A subclass is a frozen dataclass that validates itself and writes
+    its equation in ``_apply``, for scores [rows, vocab]. The argument is never changed, and may
+    itself be the result where nothing changes.
     """
 
     random = False
 
     def __call__(self, logits: Scores, generator: torch.Generator | None = None) -> Scores:
-        """Apply to every row; ``generator`` is where a random transform draws from.
+        """Apply to every row.
+
+        Args:
+            logits: scores before softmax, in nats, of any floating-point type.
+            generator: where a random transform draws from; the others need none.
+
+        Returns:
+            Scores of the same shape and type.
 
         Raises:
-            ValueError: a row holds NaN, +inf or no finite entry, or a random transform is given no generator.
+            ValueError: a row holds NaN, +inf or no finite entry, or a random transform is given no
+                generator.
         """
         check_scores("logits", logits)
-        if self.random and generator is None:
-            raise ValueError(
-                f"generator must be a torch.Generator, because {type(self).__name__} is random; got None"
-            )
+        if self.random:
+            check_generator(generator)
         return self._apply(logits.reshape(-1, logits.shape[-1]), generator).reshape(logits.shape)
 
     def _apply(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -49,108 +64,160 @@ class Transform:
 
 @dataclass(frozen=True)
 class Temperature(Transform):
-    r""":math:`\hat p_i \propto p_i^{1/T}`: below 1 sharpens, above 1 flattens (and raises the entropy).
+    r"""The temperature: :math:`\hat p_i \propto p_i^{1/T}`; below 1 sharpens, above 1 flattens.
+
+    The entropy rises with T. A row whose division by T would overflow has its maximum taken away
+    first, which changes no probability.
+
+    Args:
+        T: the temperature, above 0; 1 changes nothing.
+
+    Raises:
+        ValueError: ``T`` is not a finite number above 0.
 
     >>> Temperature(0.5)(torch.tensor([2.0, 1.0]))
     tensor([4., 2.])
     """
 
-    T: float | int
+    T: SupportsFloat
 
     def __post_init__(self):
-        check_positive("T", self.T)
+        object.__setattr__(self, "T", check_positive("T", self.T))
 
     def _apply(self, x, generator):
-        return x if self.T == 1 else x / self.T
+        if self.T == 1:
+            return x
+        out = x / self.T
+        # From 1 on nothing grows, as long as T itself is a number in the precision of the division.
+        if 1 <= self.T <= FLOAT32.max:
+            return out
+        top = out.amax(-1, keepdim=True)
+        finite = torch.isfinite(top)
+        if bool(finite.all()):
+            return out
+        wide = x.double()
+        shifted = (wide - wide.amax(-1, keepdim=True)) / self.T
+        return torch.where(finite, out, shifted.to(x.dtype))
 
 
 @dataclass(frozen=True)
 class TopK(Transform):
-    """Keep the ``k`` most likely tokens: exactly k, of equals the smaller ids (Fan et al. 2018, arXiv:1805.04833).
+    """Keep the ``k`` most likely tokens: exactly k, of equals the smaller ids.
 
-    ``transformers`` keeps *every* token that equals the k-th: the two differ at exact ties only.
+    Fan et al. 2018 (arXiv:1805.04833). ``transformers`` keeps *every* token that equals the k-th:
+    the two differ at exact ties only.
+
+    Args:
+        k: how many, at least 1; as many as there are tokens changes nothing.
+
+    Raises:
+        ValueError: ``k`` is no integer of at least 1.
 
     >>> TopK(2)(torch.tensor([0.0, 3.0, 1.0, 1.0]))
     tensor([-inf, 3., 1., -inf])
     """
 
-    k: int
+    k: SupportsIndex
 
     def __post_init__(self):
-        check_count("k", self.k)
+        object.__setattr__(self, "k", check_count("k", self.k))
 
     def _apply(self, x, generator):
         if self.k >= x.shape[-1]:
             return x
-        return keep_first(
-            x, x.topk(self.k + 1).values, torch.full((len(x), 1), self.k, device=x.device)
-        )
+        n = torch.full((len(x), 1), self.k, device=x.device)
+        return keep_first(x, x.topk(self.k + 1).values, n)
 
 
 @dataclass(frozen=True)
 class TopP(Transform):
-    r"""Keep the nucleus (Holtzman et al. 2020, arXiv:1904.09751): :math:`\{i: \sum_{j<i} p_j < P\}`, p sorted downwards.
+    r"""Keep the nucleus: :math:`\{i: \sum_{j<i} p_j < P\}`, p sorted downwards, P = ``p``.
 
-    This is the smallest set of mass at least P = ``p``, and is never empty. Equals sort by id. A sum that rounding
-    leaves within 5e-7 of P counts as P, so that P = .5 keeps one token of (.5, .3, .2); P = 1 changes nothing.
+    Holtzman et al. 2020 (arXiv:1904.09751). This is the smallest set of mass at least P, and is
+    never empty. Equals sort by id. A sum that rounding leaves within 5e-7 of P counts as P, so that
+    P = .5 keeps one token of (.5, .3, .2); P = 1 changes nothing. Sums are taken in float64.
+
+    Args:
+        p: the mass P, in (0, 1].
+
+    Raises:
+        ValueError: ``p`` is outside (0, 1].
 
     >>> TopP(0.7)(torch.tensor([0.2, 0.5, 0.3]).log()).exp()
     tensor([0.0000, 0.5000, 0.3000])
     """
 
-    p: float | int
+    p: SupportsFloat
 
     def __post_init__(self):
-        check_interval("p", self.p, 0, 1, closed="right")
+        object.__setattr__(self, "p", check_interval("p", self.p, 0, 1, closed="right"))
 
     def _apply(self, x, generator):
         if self.p == 1:
             return x
-        top = x.amax(-1, keepdim=True)
-        total = (x - top).exp().sum(-1, keepdim=True).double()
-        need = self.p - 4 * min(torch.finfo(x.dtype).eps, torch.finfo(torch.float32).eps)
-        k = min(
-            256, x.shape[-1]
-        )  # a nucleus is mostly small: only the rows where it is not are sorted in full
+        top = at_least_float32(x.amax(-1, keepdim=True))
+        total = (at_least_float32(x) - top).exp().sum(-1, keepdim=True).double()
+        need = self.p - 4 * min(torch.finfo(x.dtype).eps, FLOAT32.eps)
+        # A nucleus is mostly small: only the rows where it is not are sorted in full.
+        k = min(256, x.shape[-1])
         values = x.topk(k).values
         n = _nucleus(values, top, total, need)
-        out, wide = keep_first(x, values, n), (n == k).squeeze(-1)
-        if k < x.shape[-1] and bool(wide.any()):
-            values = _descending(x[wide])
-            out[wide] = keep_first(x[wide], values, _nucleus(values, top[wide], total[wide], need))
+        out, large = keep_first(x, values, n), (n == k).squeeze(-1)
+        if k < x.shape[-1] and bool(large.any()):
+            values = _descending(x[large])
+            n = _nucleus(values, top[large], total[large], need)
+            out[large] = keep_first(x[large], values, n)
         return out
-
-
-def _nucleus(values: Tensor, top: Tensor, total: Tensor, need: float) -> Tensor:
-    """How many tokens have less than ``need`` of the mass before them."""
-    mass = (values - top).exp().cumsum(-1, dtype=torch.float64)
-    return 1 + (mass[:, :-1] < need * total).sum(-1, keepdim=True)
 
 
 @dataclass(frozen=True)
 class MinP(Transform):
-    r"""Keep :math:`\{i: p_i \ge P \max_j p_j\}`, P = ``p`` (Nguyen et al. 2024, arXiv:2407.01082): 0 keeps all, 1 the top.
+    r"""Keep the tokens at least P times as likely as the top: :math:`\{i: p_i \ge P \max_j p_j\}`.
+
+    Nguyen et al. 2024 (arXiv:2407.01082), P = ``p``. A token that stands exactly at the threshold
+    is kept, also where rounding of the logarithms leaves it below: half a unit in the last place of
+    each of the two, and 5e-7.
+
+    Args:
+        p: the ratio P, in [0, 1]: 0 keeps all, 1 the top and its equals.
+
+    Raises:
+        ValueError: ``p`` is outside [0, 1].
 
     >>> MinP(0.4)(torch.tensor([0.6, 0.3, 0.1]).log()).exp()
     tensor([0.6000, 0.3000, 0.0000])
     """
 
-    p: float | int
+    p: SupportsFloat
 
     def __post_init__(self):
-        check_interval("p", self.p, 0, 1)
+        object.__setattr__(self, "p", check_interval("p", self.p, 0, 1))
 
     def _apply(self, x, generator):
         if self.p == 0:
             return x
-        return torch.where(x < x.amax(-1, keepdim=True) + math.log(self.p), -INF, x)
+        top, eps = x.amax(-1, keepdim=True), torch.finfo(x.dtype).eps
+        if self.p == 1:
+            return torch.where(x < top, -INF, x)
+        high = top.double()
+        least = high + math.log(self.p)
+        # The threshold is rounded to the type of the scores, so a whole unit in its last place.
+        rounding = eps * (high.abs() / 2 + least.abs()) + 4 * min(eps, FLOAT32.eps)
+        return torch.where(x < (least - rounding).to(x.dtype), -INF, x)
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """Transforms applied from left to right, then a draw: ``Sampler((Temperature(0.7), TopP(0.9)))``.
+    """Transforms applied from left to right, then a draw.
 
-    The order is part of the sampler. ``Sampler()`` samples the model itself.
+    The order is part of the sampler: ``Sampler((Temperature(0.7), TopP(0.9)))``. ``Sampler()``
+    samples the model itself.
+
+    Args:
+        transforms: the transforms.
+
+    Raises:
+        ValueError: ``transforms`` is no tuple of transforms.
     """
 
     transforms: tuple[Transform, ...] = ()
@@ -167,8 +234,13 @@ class Sampler:
         return cls((TopK(1),))
 
     def transform(self, logits: Scores, generator: torch.Generator | None = None) -> Scores:
-        """The scores after every transform; raises as :meth:`Transform.__call__` does."""
-        check_scores("logits", logits)
+        """The scores after every transform.
+
+        Raises:
+            ValueError: as in :meth:`Transform.__call__`.
+        """
+        if not self.transforms:
+            check_scores("logits", logits)
         for transform in self.transforms:
             logits = transform(logits, generator)
         return logits
@@ -176,25 +248,38 @@ class Sampler:
     def sample(self, logits: Scores, generator: torch.Generator) -> Int[Tensor, "*batch"]:
         """One token of every row: the first whose cumulative probability exceeds a uniform draw.
 
+        Args:
+            logits: scores before softmax.
+            generator: where the draw, and every random transform, draws from.
+
+        Returns:
+            Ids from 0 to vocab - 1, none of probability 0.
+
         Raises:
-            ValueError: as in :meth:`Transform.__call__`.
+            ValueError: as in :meth:`Transform.__call__`, no generator, or a transform that leaves
+                a row with NaN, +inf or no finite entry.
         """
-        x = self.transform(logits, generator)
+        check_generator(generator)
+        x = self.transform(logits, generator) if self.transforms else logits
+        check_scores("logits after the transforms" if self.transforms else "logits", x)
+        x = at_least_float32(x)
         mass = (x - x.amax(-1, keepdim=True)).exp().cumsum(-1, dtype=torch.float64)
-        u = (
-            torch.rand(
-                (*x.shape[:-1], 1), generator=generator, dtype=torch.float64, device=x.device
-            )
-            * mass[..., -1:]
-        )
+        shape = (*x.shape[:-1], 1)
+        u = torch.rand(shape, generator=generator, dtype=torch.float64, device=x.device)
         # A token of probability zero does not move the sum, so it is never the first above u.
-        return torch.searchsorted(mass, u, right=True).squeeze(-1)
+        return torch.searchsorted(mass, u * mass[..., -1:], right=True).squeeze(-1)
 
 
 def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
     """Keep the first n of every row as sorted downwards, of equals the smaller ids first.
 
-    ``values`` holds the row's largest, downwards: n + 1 of them at least, or all.
+    Args:
+        x: scores [rows, vocab].
+        values: the row's largest, downwards: n + 1 of them at least, or all.
+        n: how many of each row, [rows, 1], from 1 to vocab.
+
+    Returns:
+        The scores with the dropped entries at -inf.
     """
     after = values.gather(-1, n.clamp(max=values.shape[-1] - 1))
     last = values.gather(-1, n - 1)
@@ -202,16 +287,20 @@ def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
     ties = ((after == last) & (n < values.shape[-1]) & (last > -INF)).squeeze(-1)
     if bool(ties.any()):  # rare: the token after the last one kept is its equal
         equal = x[ties] == last[ties]
-        room = n[ties] - (values[ties] > last[ties]).sum(-1, keepdim=True)
-        out[ties] = out[ties].masked_fill(equal & (equal.cumsum(-1) > room), -INF)
+        left = n[ties] - (values[ties] > last[ties]).sum(-1, keepdim=True)
+        out[ties] = out[ties].masked_fill(equal & (equal.cumsum(-1) > left), -INF)
     return out
 
 
+def _nucleus(values: Tensor, top: Tensor, total: Tensor, need: float) -> Tensor:
+    """How many tokens have less than ``need`` of the mass before them."""
+    mass = (at_least_float32(values) - top).exp().cumsum(-1, dtype=torch.float64)
+    return 1 + (mass[:, :-1] < need * total).sum(-1, keepdim=True)
+
+
 def _descending(x: Tensor) -> Tensor:
-    """Every row's values downwards; without their ids NumPy sorts several times faster than torch."""
+    """Every row's values downwards; without their ids NumPy sorts several times faster."""
     plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    return (
-        torch.from_numpy(np.sort(x.detach().numpy(), -1)).flip(-1)
-        if plain
-        else x.sort(-1, descending=True).values
-    )
+    if not plain:
+        return x.sort(-1, descending=True).values
+    return torch.from_numpy(np.sort(x.detach().numpy(), -1)).flip(-1)

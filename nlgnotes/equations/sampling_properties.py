@@ -1,31 +1,40 @@
-"""What sampling algorithms have in common: the entropy falls, the order stays, the slopes stay.
+"""Properties of sampling algorithms: whether the entropy falls, the order and the slopes stay.
 
-Each check takes probabilities, before (``p``) and after (``q``) a transform: ``q = sampler.transform(logits).softmax(-1)``.
-It answers for every row. Its ``tolerance`` is what counts as rounding, by default 16 units of the coarser precision times
-1 + the largest -log probability: about 3e-5 in float32 and 1e-13 in float64. The mathematics itself runs in float64.
+Each check takes probabilities, before (``p``) and after (``q``) a transform, and answers for every
+row: ``q = sampler.transform(logits).softmax(-1)``. Its ``tolerance`` is what counts as rounding, by
+default 16 units of the coarser precision times 1 + the largest -log probability: about 3e-5 in
+float32 and 1e-13 in float64. The mathematics itself runs in float64.
 
 Nadeem, He, Cho and Glass 2020 (arXiv:2009.07243). Taught in: book/sampling.ipynb.
 """
 
+from typing import SupportsFloat
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from nlgnotes.validation import check_interval
+from nlgnotes.validation import FLOATS, check_interval, describe
 
 __all__ = ["entropy", "entropy_reduced", "order_preserved", "slope_preserved"]
 
 INF = float("inf")
 
-
 Probabilities = Float[Tensor, "*batch vocab"]
-
 
 Verdict = Bool[Tensor, "*batch"]
 
 
-def entropy(p: Probabilities) -> Float[Tensor, "*batch"]:
-    r"""Shannon's entropy of every row, in nats: :math:`H(p) = -\sum_i p_i \log p_i` with 0 log 0 = 0; in float64.
+def entropy(p: Probabilities) -> Float64[Tensor, "*batch"]:
+    r"""Shannon's entropy of every row, in nats: :math:`H(p) = -\sum_i p_i \log p_i`, 0 log 0 = 0.
+
+    Its gradient is that of the possible tokens alone: 0 where p is 0.
+
+    Args:
+        p: probabilities over the last axis.
+
+    Returns:
+        One number per row, in float64.
 
     Raises:
         ValueError: a row of ``p`` is not a distribution (negative, NaN, or not adding up to 1).
@@ -34,11 +43,18 @@ def entropy(p: Probabilities) -> Float[Tensor, "*batch"]:
     tensor([0.6931, 0.0000], dtype=torch.float64)
     """
     _check_distribution("p", p)
-    return torch.special.entr(p.double()).sum(-1)
+    # The derivative at 0 is infinite, and times the 0 of a softmax there it would be NaN.
+    return torch.special.entr(torch.where(p > 0, p, 1.0).double()).sum(-1)
 
 
-def entropy_reduced(p: Probabilities, q: Probabilities, tolerance: float | None = None) -> Verdict:
+def entropy_reduced(
+    p: Probabilities, q: Probabilities, tolerance: SupportsFloat | None = None
+) -> Verdict:
     r"""Whether :math:`H(\hat p) \le H(p)`, row by row, up to ``tolerance`` nats.
+
+    Args:
+        p, q: probabilities before and after the transform, over the last axis.
+        tolerance: nats, at least 0; None takes the default.
 
     Raises:
         ValueError: the shapes differ, a row is not a distribution, or the tolerance is negative.
@@ -50,10 +66,17 @@ def entropy_reduced(p: Probabilities, q: Probabilities, tolerance: float | None 
     return entropy(q) <= entropy(p) + allowed
 
 
-def order_preserved(p: Probabilities, q: Probabilities, tolerance: float | None = None) -> Verdict:
-    r"""Whether :math:`p_i > p_j \Rightarrow \hat p_i \ge \hat p_j`, row by row, up to the ratio 1 - ``tolerance``; in O(V log V).
+def order_preserved(
+    p: Probabilities, q: Probabilities, tolerance: SupportsFloat | None = None
+) -> Verdict:
+    r"""Whether :math:`p_i > p_j \Rightarrow \hat p_i \ge \hat p_j`, row by row; in O(V log V).
 
-    The notes ask it of :math:`p_i \ge p_j`; then a truncation that keeps one of two equals would break it.
+    The notes ask it of :math:`p_i \ge p_j`; then a truncation that keeps one of two equals would
+    break it.
+
+    Args:
+        p, q: probabilities before and after the transform, over the last axis.
+        tolerance: what the ratio may fall below 1 by, at least 0; None takes the default.
 
     Raises:
         ValueError: the shapes differ, a row is not a distribution, or the tolerance is negative.
@@ -75,18 +98,26 @@ def order_preserved(p: Probabilities, q: Probabilities, tolerance: float | None 
     return (y >= before * (1 - allowed[..., None]) - torch.finfo(q.dtype).tiny).all(-1)
 
 
-def slope_preserved(p: Probabilities, q: Probabilities, tolerance: float | None = None) -> Verdict:
-    r"""Whether, among the tokens that q keeps, row by row,
+def slope_preserved(
+    p: Probabilities, q: Probabilities, tolerance: SupportsFloat | None = None
+) -> Verdict:
+    r"""Whether the ratios of differences of log-probabilities stay, among the tokens that q keeps:
 
-    .. math:: \frac{\log p_i - \log p_j}{\log p_l - \log p_k} = \frac{\log\hat p_i - \log\hat p_j}{\log\hat p_l - \log\hat p_k}
+    .. math:: \frac{\log p_i - \log p_j}{\log p_l - \log p_k}
+       = \frac{\log\hat p_i - \log\hat p_j}{\log\hat p_l - \log\hat p_k}
        \quad\text{wherever } p_l \ne p_k.
 
-    That is the same as :math:`\log\hat p = a \log p + c` on the support of q, which is checked against the line
-    through the least and the most likely survivor: none may lie off it by more than ``tolerance`` nats (1 + |a| times
-    the default, because a rounding error in p counts a-fold in q). The slope a may be 0 (read the ratios multiplied
-    out) and even negative: the order is another property. Survivors whose p were all equal, or only two of them,
-    satisfy it always; a token with q > 0 = p never does. Probabilities below the smallest normal number of the
-    precision have lost their logarithm and count as 0.
+    That is the same as :math:`\log\hat p = a \log p + c` on the support of q, which is checked
+    against the line through the least and the most likely survivor. The slope a may be 0 (read the
+    ratios multiplied out) and even negative: the order is another property. Survivors whose p were
+    all equal, or only two of them, satisfy it always; a token with q > 0 = p never does.
+    Probabilities below the smallest normal number of the precision have lost their logarithm and
+    count as 0.
+
+    Args:
+        p, q: probabilities before and after the transform, over the last axis.
+        tolerance: how far off the line a survivor may lie, in nats, at least 0; None takes ``1 + |a|``
+            times the default, because a rounding error in p counts a-fold in q.
 
     Raises:
         ValueError: the shapes differ, a row is not a distribution, or the tolerance is negative.
@@ -110,39 +141,40 @@ def slope_preserved(p: Probabilities, q: Probabilities, tolerance: float | None 
     return ((off <= allowed) | (run.squeeze(-1) <= 0)) & ~new
 
 
-def _check_distribution(name: str, p: Tensor) -> None:
-    if p.dim() == 0 or p.numel() == 0:
+def _check_distribution(name: str, p: object) -> None:
+    if not isinstance(p, Tensor) or p.dtype not in FLOATS or not p.dim() or not p.numel():
         raise ValueError(
-            f"{name} must hold at least one row of at least one probability; got shape {tuple(p.shape)}"
+            f"{name} must hold at least one row of at least one probability, in floating point; "
+            f"got {describe(p)}"
         )
     if not bool((p >= 0).all()):
         raise ValueError(
             f"{name} must hold probabilities, none negative or NaN; the least is {float(p.min()):g}"
         )
-    total = p.sum(-1, dtype=torch.float64)
+    total = p.detach().sum(-1, dtype=torch.float64)
     wrong = (total - 1).abs() > 1e-4 + 8 * torch.finfo(p.dtype).eps
     if bool(wrong.any()):
         raise ValueError(
-            f"{name} must add up to 1 in every row; got {float(total[wrong][0]):g} ({int(wrong.sum())} such row(s))"
+            f"{name} must add up to 1 in every row; "
+            f"got {float(total[wrong][0]):g} ({int(wrong.sum())} such row(s))"
         )
 
 
-def _tolerance(p: Tensor, q: Tensor, given: float | None) -> Tensor:
+def _tolerance(p: object, q: object, given: object) -> Float64[Tensor, "..."]:
     """The tolerance of every row, after checking both arguments."""
+    _check_distribution("p", p)
+    _check_distribution("q", q)
     if p.shape != q.shape:
         raise ValueError(
             f"p and q must have the same shape; got {tuple(p.shape)} and {tuple(q.shape)}"
         )
-    _check_distribution("p", p)
-    _check_distribution("q", q)
     if given is not None:
-        check_interval("tolerance", given, 0, INF, closed="left")
-        return torch.full(p.shape[:-1], float(given), dtype=torch.float64, device=p.device)
-    size = torch.maximum(
-        _log(p).nan_to_num(neginf=0).abs().amax(-1), _log(q).nan_to_num(neginf=0).abs().amax(-1)
-    )
-    return 16 * max(torch.finfo(p.dtype).eps, torch.finfo(q.dtype).eps) * (1 + size)
+        tolerance = float(check_interval("tolerance", given, 0, INF, closed="left"))
+        return torch.full(p.shape[:-1], tolerance, dtype=torch.float64, device=p.device)
+    logs = [_log(x).nan_to_num(neginf=0).abs().amax(-1) for x in (p, q)]
+    eps = max(torch.finfo(p.dtype).eps, torch.finfo(q.dtype).eps)
+    return 16 * eps * (1 + torch.maximum(*logs))
 
 
-def _log(p: Tensor) -> Tensor:
+def _log(p: Tensor) -> Float64[Tensor, "*batch vocab"]:
     return p.double().masked_fill(p < torch.finfo(p.dtype).tiny, 0).log()

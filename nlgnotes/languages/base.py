@@ -1,4 +1,4 @@
-"""What every synthetic language can do: draw documents, and say exactly how likely any text is."""
+"""The base of the synthetic languages: sampling, and the exact likelihood of any text."""
 
 import re
 from abc import ABC, abstractmethod
@@ -17,18 +17,19 @@ __all__ = ["Language", "extended", "inside"]
 
 
 class Language(ABC):
-    r"""A distribution over documents, each a string of tokens that ends at its first ``<eos>``, id 0.
+    r"""A distribution over documents: strings of tokens that end at the first ``<eos>``, id 0.
 
-    Log-probabilities are natural logarithms in float64, and the answer for a row does not depend on the
-    rows beside it. A *prefix* is an int64 tensor [batch, time] without the start token; time may be 0. After an
-    ``<eos>`` in a prefix only ``<eos>`` can come: the distribution there is the point mass on it.
+    Log-probabilities are natural logarithms in float64, and the answer for a row does not depend on
+    the rows beside it. A *prefix* is an int64 tensor [batch, time] without the start token; time
+    may be 0. After an ``<eos>`` in a prefix only ``<eos>`` can come: the distribution there is the
+    point mass on it.
 
-    A subclass gives :meth:`sample` and :meth:`all_next_log_probs`; the rest follows from these, and a
-    subclass with a faster road to one of them overrides it.
+    A subclass gives :meth:`sample` and :meth:`all_next_log_probs`; the rest follows from these, and
+    a subclass with a faster road to one of them overrides it.
 
     Args:
-        words: the vocabulary in the order of the ids; ``words[0]`` is ``"<eos>"``. Words are distinct, in
-            lower case, without white space, and hold ``.`` or ``,`` only alone.
+        words: the vocabulary in the order of the ids; ``words[0]`` is ``"<eos>"``. Words are
+            distinct, in lower case, without white space, and hold ``.`` or ``,`` only alone.
 
     Raises:
         ValueError: the words break one of these rules.
@@ -48,7 +49,8 @@ class Language(ABC):
                 raise ValueError(f"words must be distinct; got {word!r} twice")
             if _split(word) != [word] or word != word.lower():
                 raise ValueError(
-                    f"words must be in lower case, without white space, '.' and ',' alone; got {word!r}"
+                    "words must be in lower case, without white space, '.' and ',' alone; got "
+                    f"{word!r}"
                 )
 
     @property
@@ -60,16 +62,22 @@ class Language(ABC):
     def sample(
         self, n: int, generator: torch.Generator, max_length: int | None = None
     ) -> Documents:
-        """Draw ``n`` documents; one that reaches ``max_length`` tokens is cut there and has no ``<eos>``."""
+        """Draw ``n`` documents.
+
+        One that reaches ``max_length`` tokens is cut there and has no ``<eos>``.
+        """
 
     @abstractmethod
     def all_next_log_probs(
         self, prefix: Int64[Tensor, "batch time"]
     ) -> Float64[Tensor, "batch time+1 vocab"]:
-        r"""The distribution after every part of a prefix: entry t is :math:`\log P(\cdot \mid x_{<t})`, t = 0 … time."""
+        r"""The distribution after every part of a prefix.
+
+        Entry t is :math:`\log P(\cdot \mid x_{<t})`, for t = 0 … time.
+        """
 
     def next_log_probs(self, prefix: Int64[Tensor, "batch time"]) -> Float64[Tensor, "batch vocab"]:
-        r"""The distribution of the next token, :math:`\log P(\cdot \mid x)`, after each whole prefix."""
+        r"""The distribution after each whole prefix: :math:`\log P(\cdot \mid x)`."""
         return self.all_next_log_probs(prefix)[:, -1]
 
     def token_log_probs(self, documents: Documents) -> Float64[Tensor, "batch time"]:
@@ -85,7 +93,7 @@ class Language(ABC):
         return torch.where(documents.mask, scores, 0.0)
 
     def log_prob(self, documents: Documents) -> Float64[Tensor, " batch"]:
-        r"""The log-probability of each document, :math:`\log P(x) = \sum_t \log P(x_t \mid x_{<t})`.
+        r"""The log-probability of each document: :math:`\sum_t \log P(x_t \mid x_{<t})`.
 
         For a document without ``<eos>`` it is that of all documents which start so.
         """
@@ -94,9 +102,10 @@ class Language(ABC):
     def entropy_rate(
         self, n: int, generator: torch.Generator, max_length: int | None = None
     ) -> Interval:
-        r"""Nats per token, :math:`-\sum_d \log P(x_d) / \sum_d |x_d|`, ``<eos>`` counted, on ``n`` fresh documents.
+        r"""Nats per token on ``n`` fresh documents: :math:`-\sum_d \log P(x_d) / \sum_d |x_d|`.
 
-        This is the floor of every model's expected loss. The 95 % interval is over documents.
+        ``<eos>`` is counted. This is the floor of every model's expected loss. The 95 % interval is
+        over documents.
         """
         check_count("n", n, 2)
         documents = self.sample(n, generator, max_length)
@@ -115,7 +124,9 @@ class Language(ABC):
         return [self._ids[piece] for piece in pieces]
 
     def decode(self, ids: Sequence[int] | Tensor) -> str:
-        """The text of some ids: no space before ``.`` and ``,``, a capital at the start and after a full stop.
+        """The text of some ids, with capitals at the start and after a full stop.
+
+        There is no space before ``.`` and ``,``.
 
         Raises:
             ValueError: an id is outside the vocabulary.

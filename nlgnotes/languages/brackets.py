@@ -1,4 +1,4 @@
-"""Typed brackets: a language with a memory, where what opened long ago decides what may come next."""
+"""Typed brackets (a Dyck language): what opened long ago decides what may come next."""
 
 from functools import cached_property
 from itertools import product
@@ -21,12 +21,13 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Brackets(Language):
-    r"""Brackets of several kinds around filler words; each is closed by the closer of its own kind, inner before outer.
+    r"""Brackets of several kinds around filler words, each closed by its own kind, inner first.
 
-    The state is the stack of open brackets, at most ``max_depth`` of them. The tokens determine it: an opener
-    pushes its kind, a closer pops the top where it is of that kind. A closer of another kind, or with nothing open,
-    and an opener on a full stack change nothing, and fillers never do. With probability :math:`\epsilon` the next
-    token is uniform over the whole vocabulary, else it is drawn by the law of the stack:
+    The state is the stack of open brackets, at most ``max_depth`` of them. The tokens determine it:
+    an opener pushes its kind, a closer pops the top where it is of that kind. A closer of another
+    kind, or with nothing open, and an opener on a full stack change nothing, and fillers never do.
+    With probability :math:`\epsilon` the next token is uniform over the whole vocabulary, else it
+    is drawn by the law of the stack:
 
     =======  =======  ================  =================  ========
     stack    <eos>    an opener         closer of the top  a filler
@@ -36,19 +37,22 @@ class Brackets(Language):
     full     0        0                 ``close``          the rest
     =======  =======  ================  =================  ========
 
-    The kinds of an opener are equally likely. Fillers are Zipfian, :math:`r^{-\text{exponent}}`; inside each kind of
-    bracket, and outside of all, the ranks start at another letter. So the letters tell what the top is, and nothing
-    tells what waits below it but the openers themselves, many tokens ago.
+    The kinds of an opener are equally likely. Fillers are Zipfian, :math:`r^{-\text{exponent}}`;
+    inside each kind of bracket, and outside of all, the ranks start at another letter. So the
+    letters tell what the top is, and nothing tells what waits below it but the openers themselves,
+    many tokens ago.
 
     Args:
         kinds: of brackets, at most 4.
         fillers: how many filler words, at most 26: the letters.
         max_depth: the most brackets that are open at once.
-        open_outside, open_inside: the probability of an opener on an empty stack; on one neither empty nor full.
+        open_outside, open_inside: the probability of an opener on an empty stack; on one neither
+            empty nor full.
         close: the probability of the closer of the top.
         end: the probability of ``<eos>`` on an empty stack.
         exponent: of Zipf's law, in [0, 10].
-        epsilon: the probability of a uniform token, in (0, 1); because of it no text has probability zero.
+        epsilon: the probability of a uniform token, in (0, 1); because of it no text has
+            probability zero.
 
     Raises:
         ValueError: a number out of its range, or probabilities that leave nothing to the fillers.
@@ -105,7 +109,10 @@ class Brackets(Language):
         self.stacks = tuple(
             s for depth in range(max_depth + 1) for s in product(range(kinds), repeat=depth)
         )
-        """Every stack, the outermost bracket first; a state is a place in this list, 0 the empty stack."""
+        """Every stack, the outermost bracket first.
+
+        A state is a place in this list; 0 is the empty stack.
+        """
         state = {stack: i for i, stack in enumerate(self.stacks)}
         law = torch.zeros(len(state), self.vocab_size, dtype=torch.float64)
         follow = torch.arange(len(state))[:, None].repeat(1, self.vocab_size)
@@ -141,12 +148,13 @@ class Brackets(Language):
 
     @cached_property
     def nats_per_token(self) -> float:
-        r"""The entropy of a document over its expected length, exactly: what :meth:`entropy_rate` estimates.
+        r"""The entropy of a document over its expected length: what :meth:`entropy_rate` estimates.
 
-        A state is visited :math:`n_s` times in expectation, and :math:`n = e_0 + n T`, with T the moves of the stack
-        weighted by their probability; so it is :math:`\sum_s n_s H(P(\cdot \mid s)) / \sum_s n_s`.
+        A state is visited :math:`n_s` times in expectation, and :math:`n = e_0 + n T`, with T the
+        moves of the stack weighted by their probability; so it is
+        :math:`\sum_s n_s H(P(\cdot \mid s)) / \sum_s n_s`.
         """
-        return float(self._visits @ torch.special.entr(self.table).sum(-1) / self._visits.sum())
+        return float(self._visits @ torch.special.entr(self.table).sum(-1)) / self.mean_length
 
     @cached_property
     def _visits(self) -> Float64[Tensor, " states"]:
@@ -166,7 +174,7 @@ class Brackets(Language):
     def all_next_log_probs(
         self, prefix: Int64[Tensor, "batch time"]
     ) -> Float64[Tensor, "batch time+1 vocab"]:
-        """The law of the state after every part of a prefix; see :meth:`Language.all_next_log_probs`."""
+        """The state's law after every part of a prefix; see :meth:`Language.all_next_log_probs`."""
         tokens = extended(prefix, self.vocab_size)
         result = self._log[self._states(prefix)]
         over = torch.full((self.vocab_size,), -torch.inf, dtype=torch.float64)
@@ -186,7 +194,8 @@ class Brackets(Language):
         """The open brackets after every part of a prefix, t = 0 … time, and how many there are.
 
         Returns:
-            Their kinds, the outermost first, -1 where there is none; and the depth. An ``<eos>`` changes nothing.
+            Their kinds, the outermost first, -1 where there is none; and the depth. An ``<eos>``
+            changes nothing.
 
         >>> language = Brackets.standard()
         >>> stack, depth = language.stack_after(torch.tensor([language.encode("( a [ ) b ]")]))

@@ -1,6 +1,7 @@
-"""A dialogue language: a query, then a reply that is specific to its topic or the one that always fits.
+"""A dialogue language: a query, then a reply specific to its topic, or the generic one.
 
-Who replied, to what, and how likely that was is known exactly: P(T|S), P(T) and P(S|T) for any two strings.
+Who replied, to what, and how likely that was is known exactly: P(T|S), P(T) and P(S|T) for any two
+strings.
 """
 
 import math
@@ -24,13 +25,15 @@ CHUNK = 256
 
 
 class Dialogue(Language):
-    r"""Documents "query ? reply <eos>": :math:`P(S, T) = \sum_c P(c)\,P(S \mid c)\,P(T \mid c)` over topics c.
+    r"""Documents "query ? reply <eos>", with query S and reply T about one hidden topic c.
 
-    Given the topic, query and reply are independent, and each is one of a list, or with probability ε a salad of words
-    (see ``Listed``), so that every string is possible.
-    A query is a string that ends at its first ``?`` (id 1); an ``<eos>`` before that, in a salad, ends the document
-    without a reply. What is said here about S and T is given that there is a reply, all but ``1 - reply_share`` of the time.
-    Taught in: book/degeneration.ipynb.
+    .. math:: P(S, T) = \sum_c P(c)\,P(S \mid c)\,P(T \mid c)
+
+    Given the topic, query and reply are independent, and each is one of a list, or with probability
+    ε a random string (see ``Listed``), so that every string is possible. A query is a string that
+    ends at its first ``?`` (id 1); an ``<eos>`` before that, in a random string, ends the document
+    without a reply. What is said here about S and T is given that there is a reply, all but
+    ``1 - reply_share`` of the time. Taught in: book/degeneration.ipynb.
 
     Args:
         words: the vocabulary: ``"<eos>"``, ``"?"``, then the others.
@@ -86,14 +89,17 @@ class Dialogue(Language):
         epsilon: float = 0.01,
         end: float = 0.2,
     ) -> "Dialogue":
-        r"""The book's: every topic has 20 specific replies, equally likely, and shares "i do not know ." (``generic``).
+        r"""The standard language: 20 specific replies a topic, and "i do not know ." for all.
 
-        A query names its topic (``named``), or only the group of up to five that the topic is in, or nothing ("that"), the
-        last two equally often. Where it leaves K topics open, a specific reply has P(T|S) = (1 - ``generic``) / 20 K, and the
-        generic one keeps all of its share: the less is known, the further it is ahead.
+        The specific replies are equally likely; the shared one has probability ``generic``. A query
+        names its topic (``named``), or only the group of up to five that the topic is in, or
+        nothing ("that"), the last two equally often. Where it leaves K topics open, a specific
+        reply has P(T|S) = (1 - ``generic``) / 20 K, and the generic one keeps all of its share: the
+        less is known, the further it is ahead.
 
         Args:
-            topics: the first so many of twenty, in four groups; all equally likely. The vocabulary is the same for any.
+            topics: the first so many of twenty, in four groups; all equally likely. The vocabulary
+                is the same for any.
             generic: P(G|S), in (0, 1).
             named: share of the queries that name the topic, in (0, 1].
             epsilon, end: as above.
@@ -129,7 +135,10 @@ class Dialogue(Language):
     def all_next_log_probs(
         self, prefix: Int64[Tensor, "batch time"]
     ) -> Float64[Tensor, "batch time+1 vocab"]:
-        """Each row by where it stands, in the query, the reply or behind both; see :meth:`Language.all_next_log_probs`."""
+        """Each row by where it stands: in the query, in the reply, or behind both.
+
+        See :meth:`Language.all_next_log_probs`.
+        """
         extended(prefix, self.vocab_size)  # for its checks
         return torch.cat([self._all_next(rows) for rows in prefix.split(CHUNK)])
 
@@ -162,7 +171,10 @@ class Dialogue(Language):
         return self._asked.log_prob(queries, self._query_weights()) - math.log(self.reply_share)
 
     def log_reply(self, replies: Documents) -> Float64[Tensor, " batch"]:
-        """log P(T), whatever was asked. For a reply without ``<eos>`` it is that of all replies that start so."""
+        """log P(T), whatever was asked.
+
+        For a reply without ``<eos>`` it is that of all replies that start so.
+        """
         self._check(replies)
         return self._said.log_prob(replies, self._reply_weights(self.prior.log()[None]))
 
@@ -184,7 +196,10 @@ class Dialogue(Language):
     def log_query_given_reply(
         self, queries: Documents, replies: Documents
     ) -> Float64[Tensor, " batch"]:
-        """log P(S|T) = log P(T|S) + log P(S) - log P(T), pair by pair; raises as :meth:`log_reply_given_query`."""
+        """log P(S|T) = log P(T|S) + log P(S) - log P(T), pair by pair.
+
+        Raises as :meth:`log_reply_given_query`.
+        """
         return (
             self.log_reply_given_query(queries, replies)
             + self.log_query(queries)
@@ -197,23 +212,26 @@ class Dialogue(Language):
         return self._posterior(queries)
 
     def reply_log_probs(self, queries: Documents) -> Float64[Tensor, "batch replies"]:
-        """log P(T|S) of every reply of the list. (No salad is likelier than the empty one, ``epsilon * end``.)"""
+        """log P(T|S) of every reply of the list.
+
+        (No random string is likelier than the empty one, ``epsilon * end``.)
+        """
         listed = self._reply_weights(self.topic_posterior(queries)) + math.log1p(-self.epsilon)
-        return torch.logaddexp(listed, self._said.log_salad(self.replies) + math.log(self.epsilon))
+        return torch.logaddexp(listed, self._said.log_noise(self.replies) + math.log(self.epsilon))
 
     def reply_entropy(self, queries: Documents) -> Float64[Tensor, " batch"]:
         r"""The entropy of P(T|S) over *all* strings, in nats, exactly.
 
-        Off the list a string has ε u(T). So the sum over all strings is one over the list and what the entropy of ε u
-        leaves when the list is taken out of it.
+        Off the list a string has ε u(T). So the sum over all strings is one over the list and what
+        the entropy of ε u leaves when the list is taken out of it.
         """
-        salad = (self._said.log_salad(self.replies) + math.log(self.epsilon)).exp()
-        everywhere = self.epsilon * (self._said.salad_entropy() - math.log(self.epsilon))
+        noise = (self._said.log_noise(self.replies) + math.log(self.epsilon)).exp()
+        everywhere = self.epsilon * (self._said.noise_entropy() - math.log(self.epsilon))
         on_list = torch.special.entr(self.reply_log_probs(queries).exp()).sum(-1)
-        return on_list + everywhere - torch.special.entr(salad).sum()
+        return on_list + everywhere - torch.special.entr(noise).sum()
 
     def in_list(self, replies: Documents) -> Int64[Tensor, " batch"]:
-        """The place of each reply in the list, -1 for what is not in it: whether it is a sentence at all."""
+        """The place of each reply in the list, -1 for what is not in it."""
         self._check(replies)
         ended = replies.tokens[torch.arange(len(replies)), replies.lengths - 1] == self.eos
         fits = self._said.fits(replies) & ended[:, None]
@@ -232,13 +250,10 @@ class Dialogue(Language):
             queries = replace_rows(queries, silent, again)
         return queries, self._draw_replies(topics, generator)
 
-    def sample_replies(self, queries: Documents, generator: torch.Generator) -> Documents:
-        """One reply to each query, from P(T|S); raises as :meth:`log_query`."""
-        posterior = RowSampler(self.topic_posterior(queries).exp())
-        return self._draw_replies(posterior.draw(torch.arange(len(queries)), generator), generator)
-
     def joined(self, queries: Documents, replies: Documents) -> Documents:
-        """Documents "query ? reply <eos>", for a model of P(T|S); raises as :meth:`log_reply_given_query`."""
+        """Documents "query ? reply <eos>", for a model of P(T|S); raises as
+        :meth:`log_reply_given_query`.
+        """
         self._check_queries(queries)
         return concatenate(queries, replies)
 
@@ -269,8 +284,8 @@ class Dialogue(Language):
         listed = (self._asked.fits(queries).double() @ self.query_table.T).log() + math.log1p(
             -self.epsilon
         )
-        salad = self._asked.log_salad(queries) + math.log(self.epsilon)
-        return (torch.logaddexp(listed, salad[:, None]) + self.prior.log()).log_softmax(-1)
+        noise = self._asked.log_noise(queries) + math.log(self.epsilon)
+        return (torch.logaddexp(listed, noise[:, None]) + self.prior.log()).log_softmax(-1)
 
     def _draw_queries(self, n: int, generator: torch.Generator) -> tuple[Documents, Tensor]:
         topics = self._topic_sampler.draw(torch.zeros(n, dtype=torch.long), generator)

@@ -1,4 +1,4 @@
-"""Tables of the standard dialogue language: its queries and replies, and how likely each is for each topic."""
+"""Tables of the standard dialogue language: how likely each query and reply is by topic."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The words of the dialogue language: what is asked, what is answered, and the one reply that always fits.
+"""Words of the dialogue language: queries, specific replies, and the generic one (data only).
 
 Every topic has four words of its own, which stand in no other topic's replies.
 """

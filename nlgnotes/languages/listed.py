@@ -1,4 +1,4 @@
-"""Strings from a list, with a little of every other string: a distribution with full support that is exact in closed form."""
+"""Strings from a list, mixed with random strings: exact, and with full support."""
 
 import math
 
@@ -15,9 +15,10 @@ __all__ = ["Listed"]
 
 
 class Listed:
-    r"""With probability 1 - ε a string of a list, by weights given with each question; with ε a *salad*, from the law u.
+    r"""With probability 1 - ε a string of a list, by given weights; with ε a random string.
 
-    A salad ends at each step with probability ``end``; else any other word comes, all equally likely:
+    The random string has the law u. It ends at each step with probability ``end``; else any other
+    word comes, all equally likely:
     :math:`u(x) = \text{end} \cdot \left(\frac{1 - \text{end}}{|V| - 1}\right)^{|x| - 1}`.
 
     Args:
@@ -49,11 +50,11 @@ class Listed:
         self._sampler = RowSampler(self.steps[None])
         self._table = strings.tokens.masked_fill(~strings.mask, -1)  # which no token equals
 
-    def log_salad(self, texts: Documents) -> Float64[Tensor, " batch"]:
+    def log_noise(self, texts: Documents) -> Float64[Tensor, " batch"]:
         """log u of each text; for one without the last id, of all that start so."""
         return torch.where(texts.mask, self.log_steps[texts.tokens], 0.0).sum(-1)
 
-    def salad_entropy(self) -> float:
+    def noise_entropy(self) -> float:
         """The entropy of u in nats: that of one step over the probability to end."""
         return float(torch.special.entr(self.steps).sum() / self.end)
 
@@ -68,27 +69,33 @@ class Listed:
     def log_prob(
         self, texts: Documents, log_weights: Float64[Tensor, "#batch strings"]
     ) -> Float64[Tensor, " batch"]:
-        """log P of each text, given the logarithms of the list's weights; of a text without end, of all that start so."""
+        """log P of each text, given the logarithms of the list's weights.
+
+        Of a text without end, it is that of all texts that start so.
+        """
         listed = torch.where(self.fits(texts), log_weights, -torch.inf).logsumexp(-1)
         return torch.logaddexp(
-            listed + math.log1p(-self.epsilon), self.log_salad(texts) + math.log(self.epsilon)
+            listed + math.log1p(-self.epsilon), self.log_noise(texts) + math.log(self.epsilon)
         )
 
     def next_log_probs(
         self, tokens: Int64[Tensor, "batch time"], log_weights: Float64[Tensor, "#batch strings"]
     ) -> Float64[Tensor, "batch time+1 vocab"]:
-        """The next word after every part of the tokens. Where these already hold the last id, the answer means nothing."""
-        salad = pad(self.log_steps[tokens].cumsum(-1), (1, 0)) + math.log(self.epsilon)
-        out = torch.empty(*salad.shape, len(self.steps), dtype=torch.float64)
+        """The next word after every part of the tokens.
+
+        Where these already hold the last id, the answer means nothing.
+        """
+        noise = pad(self.log_steps[tokens].cumsum(-1), (1, 0)) + math.log(self.epsilon)
+        out = torch.empty(*noise.shape, len(self.steps), dtype=torch.float64)
         log_weights = log_weights + math.log1p(-self.epsilon)
-        table = pad(self._table, (0, max(0, salad.shape[1] - self._table.shape[1])), value=-1)
+        table = pad(self._table, (0, max(0, noise.shape[1] - self._table.shape[1])), value=-1)
         fits = torch.ones(len(tokens), len(self.strings), dtype=torch.bool)
-        for t in range(salad.shape[1]):  # the first t tokens are read
+        for t in range(noise.shape[1]):  # the first t tokens are read
             if t:
                 fits = fits & (tokens[:, t - 1, None] == table[:, t - 1])
             weights = torch.where(fits, log_weights, -torch.inf)
-            total = torch.logaddexp(weights.logsumexp(-1), salad[:, t])
-            out[:, t] = (salad[:, t] - total).exp()[:, None] * self.steps
+            total = torch.logaddexp(weights.logsumexp(-1), noise[:, t])
+            out[:, t] = (noise[:, t] - total).exp()[:, None] * self.steps
             out[:, t].scatter_add_(
                 -1, table[:, t].clamp(min=0).expand_as(weights), (weights - total[:, None]).exp()
             )
@@ -101,20 +108,23 @@ class Listed:
         generator: torch.Generator,
         stops: tuple[int, ...],
     ) -> Documents:
-        """One string for each of the rows: by that row of the sampler's table of weights, or a salad, up to one of ``stops``."""
+        """One string for each of the rows, by that row of the sampler's table of weights.
+
+        Or it is a random string, up to one of ``stops``.
+        """
         texts = self.strings.select(sampler.draw(rows, generator))
-        salad = (
+        noise = (
             (torch.rand(len(rows), generator=generator, dtype=torch.float64) < self.epsilon)
             .nonzero()
             .flatten()
         )
-        if not len(salad):
+        if not len(noise):
             return texts
-        steps, running = [], torch.arange(len(salad))
+        steps, running = [], torch.arange(len(noise))
         lengths = torch.zeros_like(running)
         while len(running):
             word = self._sampler.draw(torch.zeros_like(running), generator)
-            steps.append(torch.zeros_like(salad).scatter_(0, running, word))
+            steps.append(torch.zeros_like(noise).scatter_(0, running, word))
             lengths[running] += 1
             running = running[~torch.isin(word, torch.tensor(stops))]
-        return replace_rows(texts, salad, Documents(torch.stack(steps, 1), lengths))
+        return replace_rows(texts, noise, Documents(torch.stack(steps, 1), lengths))

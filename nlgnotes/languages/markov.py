@@ -1,4 +1,4 @@
-"""Markov chains with an explicit table: languages whose entropy, even or uneven, is set by hand."""
+"""Markov chains with an explicit table, of even or uneven entropy."""
 
 from collections.abc import Sequence
 
@@ -23,18 +23,21 @@ class Markov(Language):
 
     Args:
         words: the vocabulary, ``"<eos>"`` first.
-        table: A, [contexts, vocab]: ``vocab ** k`` rows that add up to 1, no entry 0 (full support). The
-            context :math:`(c_1, \dots, c_k)`, oldest first, is row :math:`\sum_i c_i |V|^{k-i}`.
+        table: A, [contexts, vocab]: ``vocab ** k`` rows that add up to 1, no entry 0 (full
+            support). The context :math:`(c_1, \dots, c_k)`, oldest first, is row
+            :math:`\sum_i c_i |V|^{k-i}`.
 
     Raises:
-        ValueError: the table has a wrong shape, an entry that is not above 0, or a row that does not add up to 1.
+        ValueError: the table has a wrong shape, an entry that is not above 0, or a row that does
+            not add up to 1.
     """
 
     def __init__(self, words: Sequence[str], table: Tensor):
         super().__init__(words)
         if not isinstance(table, Tensor) or table.dim() != 2 or table.shape[1] != self.vocab_size:
             raise ValueError(
-                f"table must have shape [contexts, {self.vocab_size}]; got {getattr(table, 'shape', table)}"
+                f"table must have shape [contexts, {self.vocab_size}]; got "
+                f"{getattr(table, 'shape', table)}"
             )
         order = 1
         while self.vocab_size**order < len(table):
@@ -64,8 +67,9 @@ class Markov(Language):
     ) -> "Markov":
         r"""The same entropy after every context: each row is Zipf's law in an order of its own.
 
-        ``<eos>`` has the constant probability ``end``, so a document has 1 / ``end`` tokens on average; the other
-        words share the rest by :math:`r^{-\text{exponent}}` over a random permutation.
+        ``<eos>`` has the constant probability ``end``, so a document has 1 / ``end`` tokens on
+        average; the other words share the rest by :math:`r^{-\text{exponent}}` over a random
+        permutation.
         """
         words, rows = _words(vocab_size, order, end)
         return cls(words, _with_end(_zipf_rows(rows, vocab_size - 1, exponent, generator), end))
@@ -82,10 +86,10 @@ class Markov(Language):
         sure: float = 0.6,
         top: float = 0.98,
     ) -> "Markov":
-        """Uneven entropy: a share ``sure`` of the contexts is nearly certain, the rest are as in :meth:`even`.
+        """Uneven entropy: a share ``sure`` of contexts nearly certain, others as in :meth:`even`.
 
-        A certain context gives one word the share ``top`` of what ``<eos>`` leaves. The sure word of a context is a
-        random one; the other words share 1 - ``top`` equally.
+        A certain context gives one word the share ``top`` of what ``<eos>`` leaves. The sure word
+        of a context is a random one; the other words share 1 - ``top`` equally.
         """
         words, rows = _words(vocab_size, order, end)
         check_interval("sure", sure, 0.0, 1.0)
@@ -121,7 +125,7 @@ class Markov(Language):
         return result
 
     def token_log_probs(self, documents: Documents) -> Float64[Tensor, "batch time"]:
-        """The log-probability of each token, 0 where padded; see :meth:`Language.token_log_probs`."""
+        """The log-probability of each token; see :meth:`Language.token_log_probs`."""
         self._check(documents)
         scores = self._log[self._contexts(documents.tokens), documents.tokens]
         return torch.where(documents.mask, scores, 0.0)

@@ -1,4 +1,4 @@
-"""A synthetic newswire: documents with a hidden topic and a recurring name, and their exact likelihood."""
+"""A synthetic newswire: documents with a hidden topic and entity, and their exact likelihood."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -24,15 +24,16 @@ class Newswire(Language):
     r"""A stochastic grammar over slots, with a topic and an entity that a document keeps.
 
     A document draws a topic *z*, an entity *e* of that topic, and a first slot. At each step the
-    slot *s* emits a word :math:`w \sim B_{c(s)}(\cdot \mid z, e)` of its class *c(s)*, and moves on by
-    :math:`A(s' \mid s)`. With probability :math:`\epsilon` the word is replaced by one uniform over the whole
-    vocabulary, ``<eos>`` included, while the slot moves on as if nothing had happened. The document ends
-    when ``<eos>`` is emitted. So no text has probability zero, and
+    slot *s* emits a word :math:`w \sim B_{c(s)}(\cdot \mid z, e)` of its class *c(s)*, and moves on
+    by :math:`A(s' \mid s)`. With probability :math:`\epsilon` the word is replaced by one uniform
+    over the whole vocabulary, ``<eos>`` included, while the slot moves on as if nothing had
+    happened. The document ends when ``<eos>`` is emitted. So no text has probability zero, and
 
     .. math:: P(x_t \mid x_{<t}) = \sum_{z,e,s} P(z, e, s \mid x_{<t})
               \left[(1-\epsilon) B_{c(s)}(x_t \mid z, e) + \epsilon / |V|\right]
 
-    is computed exactly by the forward algorithm (Rabiner 1989) over (slot x topic x entity), in float64.
+    is computed exactly by the forward algorithm (Rabiner 1989) over (slot x topic x entity), in
+    float64.
 
     Args:
         words: the vocabulary, ``"<eos>"`` first.
@@ -46,7 +47,8 @@ class Newswire(Language):
         topic_names: names of the topics, for people.
 
     Raises:
-        ValueError: a table has the wrong shape, holds a negative number or a row that does not add up to 1.
+        ValueError: a table has the wrong shape, holds a negative number or a row that does not add
+            up to 1.
     """
 
     def __init__(
@@ -103,14 +105,17 @@ class Newswire(Language):
         self._prepare()
 
     def _prepare(self) -> None:
-        """The tables that scoring and sampling read; "hidden" is the pair of topic and entity as one number."""
+        """The tables that scoring and sampling read; "hidden" is the pair of topic and entity as
+        one number.
+        """
         noisy = (1 - self.epsilon) * self.emission + self.epsilon / self.vocab_size
         self._likelihood = (
             noisy.flatten(1, 2)[self.slot_class].transpose(1, 2).contiguous()
         )  # slots vocab hidden
         self.hidden_prior = (self.topic_prior[:, None] * self.entity_prior).reshape(-1)
-        # Most slots have one predecessor, so a step of the chain is a shift of rows and a few additions: much
-        # cheaper than a product with the whole matrix, which was two thirds of the time.
+        # Most slots have one predecessor, so a step of the chain is a shift of rows and a few
+        # additions: much cheaper than a product with the whole matrix, which was two thirds of the
+        # time.
         source, target = self.transition.nonzero().T
         first = torch.tensor(
             [i for i, t in enumerate(target.tolist()) if t not in target[:i].tolist()]
@@ -139,7 +144,7 @@ class Newswire(Language):
 
     @cached_property
     def _visits(self) -> Float64[Tensor, "slots hidden"]:
-        """How often a document is expected to visit each (slot, hidden), by one linear system for each hidden."""
+        """Expected visits of a document to each (slot, hidden), by a linear system per hidden."""
         goes_on = 1 - self._likelihood[:, self.eos]
         flow = torch.eye(self.slots, dtype=torch.float64) - self.transition.T * goes_on.T[:, None]
         return (
@@ -153,13 +158,14 @@ class Newswire(Language):
 
     @property
     def impossible_share(self) -> float:
-        """The share of all transitions, from a hidden state to a word, that are impossible but for ``epsilon``.
+        """The share of transitions from hidden state to word that only ``epsilon`` makes possible.
 
-        States count as often as documents visit them, words equally. So ``epsilon * impossible_share`` is the
-        share of the tokens of documents which the grammar could not have put where they stand.
+        States count as often as documents visit them, words equally. So
+        ``epsilon * impossible_share`` is the share of the tokens of documents which the grammar
+        could not have put where they stand.
         """
         never = (self.emission == 0).double().mean(-1).flatten(1)[self.slot_class]
-        return float((self._visits * never).sum() / self._visits.sum())
+        return float((self._visits * never).sum()) / self.mean_length
 
     # -- the two ready-made newswires ---------------------------------------------------------
 
@@ -170,7 +176,7 @@ class Newswire(Language):
 
     @classmethod
     def toy(cls, epsilon: float = 0.05) -> "Newswire":
-        """Two topics of two names over six words: small enough to list every hidden path by hand."""
+        """Two topics of two names over six words: every hidden path can be listed by hand."""
         return cls(epsilon=epsilon, **toy_tables())
 
     # -- drawing ------------------------------------------------------------------------------
@@ -183,7 +189,7 @@ class Newswire(Language):
         *,
         topic: int | None = None,
     ) -> Documents:
-        """Draw ``n`` documents, cut at ``max_length`` tokens, about one ``topic`` where it is given."""
+        """Draw ``n`` documents, cut at ``max_length`` tokens, about one ``topic`` if given."""
         return self.sample_hidden(n, generator, max_length, topic=topic).documents
 
     def sample_hidden(
@@ -194,7 +200,7 @@ class Newswire(Language):
         *,
         topic: int | None = None,
     ) -> NewswireSample:
-        """Draw documents, and return with them what is hidden behind them: topic, entity, slots, replacements.
+        """Draw documents with what is hidden behind them: topic, entity, slots, replacements.
 
         Raises:
             ValueError: ``n`` or ``max_length`` below 1, or a ``topic`` that does not exist.
@@ -221,7 +227,7 @@ class Newswire(Language):
     def all_next_log_probs(
         self, prefix: Int64[Tensor, "batch time"]
     ) -> Float64[Tensor, "batch time+1 vocab"]:
-        """The exact distribution after every part of a prefix; see :meth:`Language.all_next_log_probs`."""
+        """The exact distributions; see :meth:`Language.all_next_log_probs`."""
         tokens = extended(prefix, self.vocab_size)
         result = torch.full((*tokens.shape, self.vocab_size), -torch.inf, dtype=torch.float64)
         result[..., self.eos] = 0.0
@@ -242,7 +248,7 @@ class Newswire(Language):
     def topic_posterior(
         self, prefix: Int64[Tensor, "batch time"]
     ) -> Float64[Tensor, "batch time+1 topics"]:
-        """P(topic | the first t tokens) for t = 0 … time; what follows an ``<eos>`` does not change it."""
+        """P(topic | the first t tokens) for t = 0 … time; an ``<eos>`` freezes it."""
         tokens = extended(prefix, self.vocab_size)
         result = torch.empty(*tokens.shape, len(self.topics), dtype=torch.float64)
         long = inside(tokens).sum(-1)
@@ -258,10 +264,10 @@ class Newswire(Language):
     def _filter(
         self, tokens: Tensor, long: Tensor
     ) -> Iterator[tuple[Tensor, int, Tensor, Tensor, Tensor]]:
-        """The forward algorithm, chunk by chunk and step by step, over the rows that still run, longest first.
+        """The forward algorithm over the rows that still run, longest first, chunk by chunk.
 
-        Yields (rows, t, predicted, joint, total): P(slot, hidden | x_<t), that times P(x_t | slot, hidden), both
-        [slots, rows, hidden], and the sum of the latter, P(x_t | x_<t).
+        Yields (rows, t, predicted, joint, total): P(slot, hidden | x_<t), that times P(x_t | slot,
+        hidden), both [slots, rows, hidden], and the sum of the latter, P(x_t | x_<t).
         """
         order = long.argsort(descending=True, stable=True)
         for rows in order.split(CHUNK):

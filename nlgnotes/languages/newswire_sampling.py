@@ -27,7 +27,7 @@ class NewswireSample:
 def draw_hidden(
     language: Any, n: int, generator: torch.Generator, max_length: int | None, topic: int | None
 ) -> NewswireSample:
-    """Draw ``n`` documents of a ``Newswire``; see its ``sample_hidden``, which checks the arguments."""
+    """Draw ``n`` documents of a ``Newswire``; its ``sample_hidden`` checks the arguments."""
     zero = torch.zeros(n, dtype=torch.long)
     topics = language.samplers["topic"].draw(zero, generator) if topic is None else zero + topic
     entities = language.samplers["entity"].draw(topics, generator)

@@ -1,4 +1,4 @@
-"""From words and slots to tables: the standard newswire and a toy one, as arguments of ``Newswire``."""
+"""Tables of the standard newswire and of a toy one, made from words and slots."""
 
 import torch
 from torch import Tensor

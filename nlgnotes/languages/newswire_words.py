@@ -1,9 +1,10 @@
-"""The words of the newswire and the order they stand in: data only; :mod:`.newswire` gives it a distribution."""
+"""Words of the newswire and the order they stand in (data only)."""
 
 __all__ = ["CLOSED", "EDGES", "ENTITIES", "SHARED", "SLOTS", "START", "TOPICS"]
 
-# Each topic has words of its own in five open classes, the most frequent first. Verbs have one form for
-# "seized" and "had seized", objects are plural, actors singular: that is all the agreement the slots need.
+# Each topic has words of its own in five open classes, the most frequent first. Verbs have one form
+# for "seized" and "had seized", objects are plural, actors singular: that is all the agreement the
+# slots need.
 TOPICS = {
     "air force": {
         "actor": "squadron pilot general",

@@ -1,4 +1,4 @@
-"""A random LSTM as a language: nobody wrote its rules, and yet every probability is known."""
+"""A random LSTM as a language (the oracle of SeqGAN), with exact likelihood."""
 
 import math
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ CHUNK = 512
 
 
 class LSTMOracle(Language):
-    r"""An LSTM whose parameters are drawn from N(0, 1) and never trained: the oracle of Yu et al. (2017).
+    r"""An LSTM with parameters drawn from N(0, 1), never trained: the oracle of Yu et al. 2017.
 
-    Token by token, with :math:`x_0` = ``<eos>`` as the start, :math:`h_0 = c_0 = 0` and :math:`E_x` the row of the
-    embedding E for x,
+    Token by token, with :math:`x_0` = ``<eos>`` as the start, :math:`h_0 = c_0 = 0` and :math:`E_x`
+    the row of the embedding E for x,
 
     .. math:: i_t &= \sigma(E_{x_{t-1}} W^i + h_{t-1} U^i + b^i), \quad
               f_t = \sigma(E_{x_{t-1}} W^f + h_{t-1} U^f + b^f), \\
@@ -33,12 +33,14 @@ class LSTMOracle(Language):
               g_t = \tanh(E_{x_{t-1}} W^g + h_{t-1} U^g + b^g), \\
               c_t &= f_t \odot c_{t-1} + i_t \odot g_t, \qquad h_t = o_t \odot \tanh(c_t),
 
-    .. math:: P(x_t \mid x_{<t}) = (1 - \eta) \operatorname{softmax}(h_t V + a)_{x_t} \quad\text{for words}, \qquad
-              P(\texttt{<eos>} \mid x_{<t}) = \eta .
+    .. math:: P(x_t \mid x_{<t}) &= (1 - \eta) \operatorname{softmax}(h_t V + a)_{x_t}
+              \quad\text{for words}, \\
+              P(\texttt{<eos>} \mid x_{<t}) &= \eta .
 
-    Every entry of E, W, U, b, V and a is an independent draw from N(0, 1). The oracle of the paper writes strings of a
-    fixed length and has no ``<eos>``; here each step ends the document with the constant probability :math:`\eta`
-    (``end``), so a document that is cut early is hardly ever finished, and every text has some probability.
+    Every entry of E, W, U, b, V and a is an independent draw from N(0, 1). The oracle of the paper
+    writes strings of a fixed length and has no ``<eos>``; here each step ends the document with the
+    constant probability :math:`\eta` (``end``), so a document that is cut early is hardly ever
+    finished, and every text has some probability.
 
     Args:
         vocab_size: how many words, ``<eos>`` counted: the others are ``w1``, ``w2``, …
@@ -85,7 +87,8 @@ class LSTMOracle(Language):
         check_count("n", n)
         if max_length is not None:
             check_count("max_length", max_length)
-        # Each step ends with the same probability whatever stands before it, so the lengths can be drawn first.
+        # Each step ends with the same probability whatever stands before it, so the lengths can be
+        # drawn first.
         u = torch.rand(n, generator=generator, dtype=torch.float64)
         full = ((-u).log1p() / math.log1p(-self.end)).floor().long() + 1
         long = full if max_length is None else full.clamp(max=max_length)
@@ -111,7 +114,7 @@ class LSTMOracle(Language):
     def all_next_log_probs(
         self, prefix: Int64[Tensor, "batch time"]
     ) -> Float64[Tensor, "batch time+1 vocab"]:
-        """The exact distribution after every part of a prefix; see :meth:`Language.all_next_log_probs`."""
+        """The exact distributions; see :meth:`Language.all_next_log_probs`."""
         tokens = extended(prefix, self.vocab_size)
         result = torch.empty(*tokens.shape, self.vocab_size, dtype=torch.float64)
         for rows in torch.arange(len(tokens)).split(CHUNK):
@@ -157,7 +160,7 @@ class LSTMOracle(Language):
     def _hidden(
         self, prefix: Int64[Tensor, "batch time"]
     ) -> Iterator[Float64[Tensor, "batch hidden"]]:
-        """h after ``<eos>`` and each word of the prefix in turn: time + 1 tensors [batch, hidden]."""
+        """h after ``<eos>`` and after each word: time + 1 tensors [batch, hidden]."""
         state = self._start(len(prefix))
         for word in pad(prefix, (1, 0), value=self.eos).T:
             state = self._step(word, state)

@@ -1,4 +1,4 @@
-"""The languages by name, as a checkpoint's recipe names them, and a digest that notices when one has changed."""
+"""The languages by name, as recipes name them, and a digest that notices a change."""
 
 import hashlib
 from collections.abc import Mapping
@@ -23,12 +23,14 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
     """The language that a shipped model was trained on, from its checkpoint's ``recipe``.
 
     Args:
-        recipe: holds ``language`` (``"newswire"``, ``"brackets"``, ``"dialogue"``, ``"markov-even"``, ``"markov-uneven"``
-            or ``"lstm-oracle"``), for the last three also ``language_vocab_size`` and ``language_seed``, and
-            ``language_digest`` where it shall be checked.
+        recipe: holds ``language`` (``"newswire"``, ``"brackets"``, ``"dialogue"``,
+            ``"markov-even"``, ``"markov-uneven"`` or ``"lstm-oracle"``), for the last three also
+            ``language_vocab_size`` and ``language_seed``, and ``language_digest`` where it shall be
+            checked.
 
     Raises:
-        ValueError: the recipe names none, or the language is no longer the one it was (its digest differs).
+        ValueError: the recipe names none, or the language is no longer the one it was (its digest
+            differs).
     """
     name = recipe.get("language")
     if name == "newswire":
@@ -51,7 +53,7 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
 
 
 def language_digest(language: Language) -> str:
-    """SHA-256 over the words and the next-token distributions (to four decimals) after many fixed prefixes.
+    """SHA-256 over the words and, to four decimals, the distributions after many fixed prefixes.
 
     It sees what the language says, not how it is written: a rewrite of its code changes nothing.
     """

@@ -1,4 +1,4 @@
-"""Tables of distributions, one a row: checked once, drawn from by inversion, walked through by documents."""
+"""Tables of distributions, one a row: their check, and draws from their rows."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,11 @@ __all__ = ["RowSampler", "check_rows", "sample_walks"]
 
 
 def check_rows(name: str, table: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The table in float64, after a check that it has this shape and rows (its last axis) that are distributions.
+    """The table in float64, after a check of its shape and that its rows are distributions.
 
     Raises:
-        ValueError: a wrong shape, a negative number or NaN, or a row whose sum is not within 1e-6 of 1.
+        ValueError: a wrong shape, a negative number or NaN, or a row whose sum is not within 1e-6
+            of 1.
     """
     if not isinstance(table, Tensor) or tuple(table.shape) != shape:
         given = list(table.shape) if isinstance(table, Tensor) else type(table).__name__
@@ -33,7 +34,7 @@ def check_rows(name: str, table: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 class RowSampler:
-    """Draws from the rows of a table: all cumulative sums in one sorted vector, so that one search serves all rows.
+    """Draws from the rows of a table, by one search in one sorted vector of cumulative sums.
 
     Args:
         table: distributions, [rows, width].
@@ -50,7 +51,8 @@ class RowSampler:
     def draw(self, rows: Int64[Tensor, " n"], generator: torch.Generator) -> Int64[Tensor, " n"]:
         """One draw from each of the rows asked for."""
         u = torch.rand(len(rows), generator=generator, dtype=torch.float64)
-        # Adding a large row number may round the sum up to the next row: the last entry is then the right one.
+        # Adding a large row number may round the sum up to the next row: the last entry is then the
+        # right one.
         found = torch.searchsorted(self._steps, rows + u, right=True) - rows * self.width
         return found.clamp_(max=self.width - 1)
 

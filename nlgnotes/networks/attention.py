@@ -1,15 +1,17 @@
-"""Scaled dot-product attention, its masks, and the cache of keys and values."""
+"""Scaled dot-product attention, written out, and the causal mask."""
 
 import math
-from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from nlgnotes.networks.inputs import check_mask
 from nlgnotes.validation import check_count
 
-__all__ = ["Cache", "causal_mask", "scaled_dot_product_attention"]
+__all__ = ["causal_mask", "scaled_dot_product_attention"]
+
+HALF = (torch.float16, torch.bfloat16)
 
 
 def causal_mask(queries: int, keys: int | None = None) -> Bool[Tensor, "queries keys"]:
@@ -41,11 +43,12 @@ def scaled_dot_product_attention(
     value: Float[Tensor, "*batch keys size"],
     mask: Bool[Tensor, "..."] | None = None,
 ) -> tuple[Float[Tensor, "*batch queries size"], Float[Tensor, "*batch queries keys"]]:
-    r"""Attention with its weights: :math:`\mathrm{softmax}(Q K^\top / \sqrt d)\, V` (Vaswani et al. 2017, arXiv:1706.03762).
+    r"""Attention with its weights: :math:`\mathrm{softmax}(Q K^\top / \sqrt d)\, V`.
 
     A masked score becomes -inf, never a large negative number: its weight is exactly 0. A query
     that may see no key gets weights 0 and output 0 (as torch's fused attention does), not NaN
-    and not a uniform look at the padding. Taught in: book/decoder.ipynb.
+    and not a uniform look at the padding. Half precision is computed in float64 and rounded at
+    the end (Vaswani et al. 2017, arXiv:1706.03762). Taught in: book/decoder.ipynb.
 
     Args:
         query, key, value: the three roles, with the same leading shape.
@@ -55,16 +58,25 @@ def scaled_dot_product_attention(
         The output and the weights; each row of weights adds up to 1, or to 0 where all is masked.
 
     Raises:
-        ValueError: the mask does not broadcast to the scores.
+        ValueError: roles that are not of one floating-point type or whose shapes do not fit, a mask
+            that is not boolean or does not broadcast to the scores, or a score that may be seen and
+            is not finite.
 
     >>> q, k = torch.ones(1, 1), torch.tensor([[0.0], [1.0]])
     >>> scaled_dot_product_attention(q, k, k)[1]  # [1, e] / (1 + e)
     tensor([[0.2689, 0.7311]])
     """
+    _check_roles(query, key, value)
+    dtype = query.dtype
+    if dtype in HALF:
+        # q·k overflows float16 (65,504) long before q·k / sqrt(d) does, and so does the quotient.
+        query, key, value = query.double(), key.double(), value.double()
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     if mask is None:
+        _check_finite(scores)
         weights = scores.softmax(-1)
     else:
+        check_mask("mask", mask)
         try:
             mask = mask.broadcast_to(scores.shape)
         except RuntimeError:
@@ -72,86 +84,37 @@ def scaled_dot_product_attention(
                 f"mask must broadcast to {tuple(scores.shape)}; got shape {tuple(mask.shape)}"
             ) from None
         blind = ~mask.any(-1, keepdim=True)
-        # A blind row is opened before the softmax and zeroed after it: no NaN, in the gradient either.
-        weights = scores.masked_fill(~(mask | blind), -math.inf).softmax(-1).masked_fill(blind, 0.0)
-    return weights @ value, weights
+        # A blind row is opened before the softmax and zeroed after it, so that neither it nor its
+        # gradient is NaN; its scores are set to 0, for they may be anything.
+        seen = scores.masked_fill(~mask, -math.inf).masked_fill(blind, 0.0)
+        _check_finite(seen.masked_fill(~mask, 0.0))
+        weights = seen.softmax(-1).masked_fill(blind, 0.0)
+    return (weights @ value).to(dtype), weights.to(dtype)
 
 
-@dataclass(frozen=True)
-class Cache:
-    """The keys and values of the ``length`` tokens read so far, in buffers made once for ``capacity`` tokens.
-
-    A step writes its tokens behind the old ones and returns the cache with a greater length. The value it was
-    given still describes its own tokens, so one prefix can be continued again and again; the buffers keep only
-    the latest continuation.
-
-    Args:
-        keys, values: the buffers.
-        length: how many positions are filled.
-    """
-
-    keys: Float[Tensor, "layers batch heads capacity width"]
-    values: Float[Tensor, "layers batch heads capacity width"]
-    length: int = 0
-
-    @classmethod
-    def empty(
-        cls,
-        layers: int,
-        batch: int,
-        heads: int,
-        capacity: int,
-        width: int,
-        dtype: torch.dtype = torch.float32,
-    ) -> "Cache":
-        """Buffers with nothing in them.
-
-        Raises:
-            ValueError: a count below 1.
-        """
-        shape = {
-            "layers": layers,
-            "batch": batch,
-            "heads": heads,
-            "capacity": capacity,
-            "width": width,
-        }
-        for name, value in shape.items():
-            check_count(name, value)
-        return cls(
-            torch.zeros(*shape.values(), dtype=dtype), torch.zeros(*shape.values(), dtype=dtype)
+def _check_roles(query: Tensor, key: Tensor, value: Tensor) -> None:
+    roles = {"query": query, "key": key, "value": value}
+    for name, role in roles.items():
+        if not isinstance(role, Tensor) or not role.is_floating_point() or role.dim() < 2:
+            kind = role.dtype if isinstance(role, Tensor) else type(role).__name__
+            shape = tuple(getattr(role, "shape", ()))
+            raise ValueError(
+                f"{name} must be floating-point, [..., time, width]; got {kind} of shape {shape}"
+            )
+    if not query.dtype == key.dtype == value.dtype:
+        kinds = ", ".join(str(role.dtype) for role in roles.values())
+        raise ValueError(f"query, key and value must be of one dtype; got {kinds}")
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        shapes = ", ".join(str(tuple(role.shape)) for role in roles.values())
+        raise ValueError(
+            "query and key must have one width, key and value one number of keys; "
+            f"got shapes {shapes}"
         )
 
-    @property
-    def batch(self) -> int:
-        """How many rows."""
-        return self.keys.shape[1]
 
-    @property
-    def capacity(self) -> int:
-        """How many tokens fit."""
-        return self.keys.shape[3]
-
-    def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Put one layer's new tokens ``[batch, heads, time, width]`` behind the old; returns all of that layer's so far."""
-        end = self.length + keys.shape[2]
-        all_keys, all_values = self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
-        all_keys[:, :, self.length :] = keys
-        all_values[:, :, self.length :] = values
-        return all_keys, all_values
-
-    def advanced(self, time: int) -> "Cache":
-        """The cache that counts ``time`` more tokens.
-
-        Raises:
-            ValueError: they do not fit.
-        """
-        if self.length + time > self.capacity:
-            raise ValueError(
-                f"tokens must fit the cache's capacity of {self.capacity}; got {time} after {self.length}"
-            )
-        return Cache(self.keys, self.values, self.length + time)
-
-    def rows(self, index: Int[Tensor, " chosen"]) -> "Cache":
-        """A copy that holds the given rows, in that order (repeated rows too): for beams and repeated prompts."""
-        return Cache(self.keys[:, index], self.values[:, index], self.length)
+def _check_finite(scores: Tensor) -> None:
+    if not bool(torch.isfinite(scores).all()):
+        raise ValueError(
+            f"query and key must give finite scores in {scores.dtype}; "
+            f"got {int((~torch.isfinite(scores)).sum())} that are not"
+        )

@@ -1,7 +1,7 @@
 """Cross-attention: from the decoder's stream into the encoded source."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,22 @@ from torch import Tensor, nn
 
 from nlgnotes.networks.base import normal_matrix
 
-__all__ = ["CrossAttention"]
+__all__ = ["CrossAttention", "cross_attention_shapes"]
+
+
+def cross_attention_shapes(name: str, width: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The names and shapes of one :class:`CrossAttention`'s weights."""
+    yield f"{name}.norm", (width,)
+    yield f"{name}.query", (width, width)
+    yield f"{name}.key_value", (2 * width, width)
+    yield f"{name}.out", (width, width)
 
 
 class CrossAttention(nn.Module):
-    """From the decoder into the source: ``x + attention(norm(x), source)``, no biases, no positions.
+    """From the decoder into the source: ``x + attention(norm(x), source)``, without positions.
 
-    The query comes from the stream as the same layer's self-attention has just left it; keys and values from the encoder.
+    The query comes from the stream as the same layer's self-attention has just left it; keys and
+    values from the encoder. No biases.
 
     Args:
         width, heads: of the residual stream, and of the attention.
@@ -33,11 +42,14 @@ class CrossAttention(nn.Module):
         self.out = normal_matrix(width, width, 0.02 / math.sqrt(2 * layers), generator)
 
     def memory(self, source: Float[Tensor, "batch source width"]) -> tuple[Tensor, Tensor]:
-        """Keys and values ``[batch, heads, source, size]`` of the encoder's output: the same for every token to be written."""
+        """Keys and values of the encoder's output: the same for every token to be written.
+
+        Returns:
+            Both ``[batch, heads, source, size]``.
+        """
         batch, length, _ = source.shape
-        keys, values = (
-            F.linear(source, self.key_value).view(batch, length, 2, self.heads, self.size).unbind(2)
-        )
+        both = F.linear(source, self.key_value).view(batch, length, 2, self.heads, self.size)
+        keys, values = both.unbind(2)
         return keys.transpose(1, 2), values.transpose(1, 2)
 
     def forward(
@@ -48,10 +60,16 @@ class CrossAttention(nn.Module):
         seen: Tensor,
         attend: Callable[..., Tensor],
     ) -> Float[Tensor, "batch time width"]:
-        """The stream with what each position found in the source; ``attend`` is an attention, fused or written out."""
+        """The stream plus what each position found in the source.
+
+        Args:
+            x: the stream.
+            keys, values: as :meth:`memory` gives them.
+            seen: True where a position of the source is a token; it broadcasts to the scores.
+            attend: an attention, fused or written out.
+        """
         batch, time, width = x.shape
-        query = F.linear(F.layer_norm(x, (width,), self.norm), self.query).view(
-            batch, time, self.heads, self.size
-        )
-        found = attend(query.transpose(1, 2), keys, values, attn_mask=seen)
-        return x + F.linear(found.transpose(1, 2).flatten(2), self.out)
+        query = F.linear(F.layer_norm(x, (width,), self.norm), self.query)
+        query = query.view(batch, time, self.heads, self.size).transpose(1, 2)
+        attended = attend(query, keys, values, attn_mask=seen)
+        return x + F.linear(attended.transpose(1, 2).flatten(2), self.out)

@@ -11,7 +11,9 @@ __all__ = ["Discriminator"]
 
 
 class Discriminator(nn.Module):
-    """A judge that reads a text word by word: a GRU that says after every word how real the text looks so far.
+    """A GRU that reads a text word by word and scores after every word how real it looks so far.
+
+    Taught in: book/language-gans.ipynb.
 
     Args:
         vocab_size: ids run from 0 to ``vocab_size - 1``.
@@ -19,8 +21,8 @@ class Discriminator(nn.Module):
         width: of the embedding and of the state.
         dropout: the share of embedding and state that is hidden from it while it learns.
 
-    >>> judge = Discriminator(50, torch.Generator().manual_seed(0))
-    >>> judge(torch.zeros(2, 20, dtype=torch.long)).shape
+    >>> discriminator = Discriminator(50, torch.Generator().manual_seed(0))
+    >>> discriminator(torch.zeros(2, 20, dtype=torch.long)).shape
     torch.Size([2, 20])
     """
 
@@ -31,11 +33,13 @@ class Discriminator(nn.Module):
         check_count("vocab_size", vocab_size, 2)
         check_count("width", width)
         check_interval("dropout", dropout, 0, 1, closed="left")
-        self.vocab_size, self.dropout, bound = vocab_size, dropout, width**-0.5
+        # Numbers of NumPy become Python's: torch's layers take no others.
+        vocab_size, width, self.dropout = int(vocab_size), int(width), float(dropout)
+        self.vocab_size, bound = vocab_size, width**-0.5
         self.embedding = nn.Parameter(
             torch.empty(vocab_size, width).normal_(0.0, 0.5, generator=generator)
         )
-        # Made without numbers first ("meta"): the constructors would draw them from the global generator.
+        # On "meta" first, without numbers: the constructors draw theirs from the global generator.
         self.gru = nn.GRU(width, width, batch_first=True, device="meta").to_empty(device="cpu")
         self.output = nn.Linear(width, 1, device="meta").to_empty(device="cpu")
         with torch.no_grad():
@@ -55,10 +59,10 @@ class Discriminator(nn.Module):
             ValueError: ``tokens`` is not ``[batch, time]`` of int64 in the vocabulary.
         """
         check_tokens("tokens", tokens, self.vocab_size)
-        state = self.gru(self._hidden_from(F.embedding(tokens, self.embedding), generator))[0]
-        return self.output(self._hidden_from(state, generator))[..., 0]
+        x = self._drop(F.embedding(tokens, self.embedding), generator)
+        return self.output(self._drop(self.gru(x)[0], generator))[..., 0]
 
-    def _hidden_from(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _drop(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         if generator is None or not self.dropout:
             return x
         return x * (torch.rand(x.shape, generator=generator) >= self.dropout) / (1 - self.dropout)

@@ -1,6 +1,6 @@
-"""The encoder-decoder: one half reads the source in both directions, the other writes, and cross-attention looks from one into the other."""
+"""The encoder-decoder: one half reads the source both ways, the other writes and looks into it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -8,14 +8,16 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from nlgnotes.networks.attention import Cache, causal_mask, scaled_dot_product_attention
+from nlgnotes.networks.attention import scaled_dot_product_attention
 from nlgnotes.networks.base import Config, normal_matrix
-from nlgnotes.networks.cross_attention import CrossAttention
+from nlgnotes.networks.cross_attention import CrossAttention, cross_attention_shapes
+from nlgnotes.networks.inputs import check_mask
+from nlgnotes.networks.reader import Reader
 from nlgnotes.networks.rotary import rotary_angles
-from nlgnotes.networks.transformer import Block, DecoderConfig
-from nlgnotes.validation import check_count, check_positive, check_tokens
+from nlgnotes.networks.transformer import Block, DecoderConfig, block_shapes
+from nlgnotes.validation import check_tokens
 
-__all__ = ["EncoderDecoder", "EncoderDecoderConfig", "Memory", "Reader"]
+__all__ = ["EncoderDecoder", "EncoderDecoderConfig"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class EncoderDecoderConfig(Config):
         rope_base: base of the rotary angles, in self-attention (cross-attention sees no positions).
 
     Raises:
-        ValueError: a count below 1, or a width that does not divide.
+        ValueError: a count below 1, a width that does not divide, or ``context * width / heads``
+            above 2**24.
     """
 
     vocab_size: int
@@ -45,55 +48,28 @@ class EncoderDecoderConfig(Config):
     rope_base: float | int = 10000.0
 
     def __post_init__(self) -> None:
-        for name in (
-            "vocab_size",
-            "context",
-            "width",
-            "encoder_layers",
-            "layers",
-            "heads",
-            "hidden",
-        ):
-            check_count(name, getattr(self, name))
-        check_positive("rope_base", self.rope_base)
-        if self.width % (2 * self.heads):
-            raise ValueError(
-                f"width must be a multiple of 2 * heads = {2 * self.heads}; got {self.width}"
-            )
+        self._check_counts("vocab_size", "context", "width", "encoder_layers", "layers")
+        self._check_counts("heads", "hidden")
+        self._check_heads()
 
-
-@dataclass(frozen=True)
-class Memory:
-    """A source as every layer of the decoder sees it, projected once, and the tokens written so far.
-
-    Args:
-        keys, values: of the encoder's output, for each decoder layer.
-        mask: which positions of the source are tokens.
-        past: the self-attention's cache.
-    """
-
-    keys: Float[Tensor, "layers batch heads source width"]
-    values: Float[Tensor, "layers batch heads source width"]
-    mask: Bool[Tensor, "batch source"]
-    past: Cache
-
-    @property
-    def batch(self) -> int:
-        """How many rows."""
-        return self.past.batch
-
-    def rows(self, index: Int[Tensor, " chosen"]) -> "Memory":
-        """A copy that holds the given rows, in that order (repeated rows too): for beams."""
-        return Memory(
-            self.keys[:, index], self.values[:, index], self.mask[index], self.past.rows(index)
-        )
+    def weight_shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """As :meth:`Config.weight_shapes`."""
+        yield "embedding", (self.vocab_size, self.width)
+        for layer in range(self.encoder_layers):
+            yield from block_shapes(f"encoder.{layer}", self.width, self.hidden)
+        yield "encoder_norm", (self.width,)
+        for layer in range(self.layers):
+            yield from block_shapes(f"decoder.{layer}", self.width, self.hidden)
+            yield from cross_attention_shapes(f"across.{layer}", self.width)
+        yield "norm", (self.width,)
 
 
 class EncoderDecoder(nn.Module):
-    """Logits for each token of a target, given its source and the target before it (Vaswani et al. 2017, arXiv:1706.03762).
+    """Logits for each token of a target, given its source and the target before it.
 
-    Layer norms come first, positions are rotary, and one matrix embeds source and target and reads out the logits.
-    All initial weights come from ``generator``. Taught in: book/architectures.ipynb.
+    Norms come first, positions are rotary, and one matrix embeds source and target and reads out
+    the logits (Vaswani et al. 2017, arXiv:1706.03762). All initial weights come from ``generator``.
+    Taught in: book/architectures.ipynb.
 
     Args:
         config: the sizes.
@@ -110,7 +86,7 @@ class EncoderDecoder(nn.Module):
 
     def __init__(self, config: EncoderDecoderConfig, generator: torch.Generator) -> None:
         super().__init__()
-        self.config = config
+        self.config, size = config, config.width // config.heads
         self.embedding = normal_matrix(config.vocab_size, config.width, 0.02, generator)
         self.encoder = _blocks(config, config.encoder_layers, generator)
         self.encoder_norm = nn.Parameter(torch.ones(config.width))
@@ -120,9 +96,7 @@ class EncoderDecoder(nn.Module):
             for _ in range(config.layers)
         )
         self.norm = nn.Parameter(torch.ones(config.width))
-        angles = rotary_angles(
-            torch.arange(config.context), config.width // config.heads, config.rope_base
-        )
+        angles = rotary_angles(torch.arange(config.context), size, config.rope_base)
         self.register_buffer("cos", angles.cos().float(), persistent=False)
         self.register_buffer("sin", angles.sin().float(), persistent=False)
 
@@ -135,11 +109,13 @@ class EncoderDecoder(nn.Module):
         """Logits for the token after each position of the target.
 
         Args:
-            pair: ``source`` (int64 ``[batch, source]``), its ``mask`` (bool, True at tokens) and the ``target`` so far (int64
-                ``[batch, time]``, the start token first): one argument, so that ``training.fit`` can hand it over.
+            pair: ``source`` (int64 ``[batch, source]``), its ``mask`` (bool, True at tokens) and
+                the ``target`` so far (int64 ``[batch, time]``, the start token first): one
+                argument, so that ``training.fit`` can hand it over.
 
         Raises:
-            ValueError: ids outside the vocabulary, shapes that do not fit each other or the context, or a source without a token.
+            ValueError: ids outside the vocabulary, a mask that is not boolean, shapes that do not
+                fit each other or the context, or a source without a token.
         """
         return self._decode(pair, F.scaled_dot_product_attention)
 
@@ -152,38 +128,40 @@ class EncoderDecoder(nn.Module):
             ValueError: as :meth:`forward`.
         """
         self._check("source", source)
+        check_mask("mask", mask)
         if mask.shape != source.shape or not bool(mask.any(-1).all()):
             raise ValueError(
-                f"mask must have the source's shape {tuple(source.shape)} and a token in each row; got {tuple(mask.shape)}"
+                f"mask must have the source's shape {tuple(source.shape)} and a token in each row; "
+                f"got shape {tuple(mask.shape)}, {int(mask.sum())} tokens"
             )
         x, time = F.embedding(source, self.embedding), source.shape[1]
+        seen = mask[:, None, None]
         for block in self.encoder:
             q, k, v = block.queries_keys_values(x, self.cos[:time], self.sin[:time])
-            x = block.think(
-                x, F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None])
-            )
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+            x = block.add_mlp(block.add_attention(x, attended))
         return F.layer_norm(x, x.shape[-1:], self.encoder_norm)
 
     def cross_attention_weights(
         self, pair: tuple[Tensor, Tensor, Tensor]
     ) -> Float[Tensor, "layers batch heads time source"]:
-        """How much each position of the target looks at each of the source, by layer and head: the slow road, written out.
+        """How much each position of the target looks at each of the source, by layer and head.
 
-        Arguments and errors as :meth:`forward`.
+        The slow road, written out. Arguments and errors as :meth:`forward`.
         """
         weights: list[Tensor] = []
 
-        def noted(query: Tensor, keys: Tensor, values: Tensor, attn_mask: Tensor) -> Tensor:
-            found, w = scaled_dot_product_attention(query, keys, values, attn_mask)
-            weights.append(w)
-            return found
+        def attend(query: Tensor, keys: Tensor, values: Tensor, attn_mask: Tensor) -> Tensor:
+            output, layer_weights = scaled_dot_product_attention(query, keys, values, attn_mask)
+            weights.append(layer_weights)
+            return output
 
-        self._decode(pair, noted)
+        self._decode(pair, attend)
         return torch.stack(weights)
 
     def read(
         self, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "..."] | None = None
-    ) -> "Reader":
+    ) -> Reader:
         """The model with its source read: what ``generation.generate`` and a beam can write from.
 
         Args:
@@ -193,11 +171,18 @@ class EncoderDecoder(nn.Module):
         Raises:
             ValueError: as :meth:`forward`.
         """
-        return Reader(
-            self, source, torch.ones_like(source, dtype=torch.bool) if mask is None else mask
-        )
+        if mask is None:
+            self._check("source", source)
+            mask = torch.ones_like(source, dtype=torch.bool)
+        return Reader(self, source, mask)
+
+    def unembed(self, x: Float[Tensor, "batch time width"]) -> Float[Tensor, "batch time vocab"]:
+        """Logits from the decoder's stream, the last norm included."""
+        return F.linear(F.layer_norm(x, x.shape[-1:], self.norm), self.embedding)
 
     def _decode(self, pair: tuple[Tensor, Tensor, Tensor], attend: Callable[..., Tensor]) -> Tensor:
+        if not isinstance(pair, tuple | list) or len(pair) != 3:
+            raise ValueError(f"pair must be (source, mask, target); got {type(pair).__name__}")
         source, mask, target = pair
         self._check("target", target)
         read, time = self.encode(source, mask), target.shape[1]
@@ -205,16 +190,13 @@ class EncoderDecoder(nn.Module):
             raise ValueError(
                 f"target must have as many rows as the source, {len(source)}; got {len(target)}"
             )
-        x = F.embedding(target, self.embedding)
-        for block, cross in zip(self.decoder, self.across):
+        x, seen = F.embedding(target, self.embedding), mask[:, None, None]
+        for block, cross in zip(self.decoder, self.across, strict=True):
             q, k, v = block.queries_keys_values(x, self.cos[:time], self.sin[:time])
-            x = block.found(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
-            x = block.feed(cross(x, *cross.memory(read), mask[:, None, None], attend))
+            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = cross(block.add_attention(x, attended), *cross.memory(read), seen, attend)
+            x = block.add_mlp(x)
         return self.unembed(x)
-
-    def unembed(self, x: Float[Tensor, "batch time width"]) -> Float[Tensor, "batch time vocab"]:
-        """Logits from the decoder's stream, the last norm included."""
-        return F.linear(F.layer_norm(x, x.shape[-1:], self.norm), self.embedding)
 
     def _check(self, name: str, tokens: Tensor) -> None:
         check_tokens(name, tokens, self.config.vocab_size)
@@ -224,78 +206,7 @@ class EncoderDecoder(nn.Module):
             )
 
 
-class Reader:
-    """An encoder-decoder that has read its source: the encoder runs once, then each token costs one step of the decoder.
-
-    Args:
-        model: the encoder-decoder; nothing of it is copied.
-        source, mask: as in :meth:`EncoderDecoder.encode`.
-    """
-
-    @torch.no_grad()
-    def __init__(
-        self, model: EncoderDecoder, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "..."]
-    ) -> None:
-        read = model.encode(source, mask)
-        self.model, self.config, self.mask = model, model.config, mask
-        self.keys, self.values = (
-            torch.stack(t) for t in zip(*(cross.memory(read) for cross in model.across))
-        )
-
-    def empty_cache(self, batch: int, capacity: int | None = None) -> Memory:
-        """The source, with room for ``capacity`` tokens in ``batch`` rows (the model's whole context when None).
-
-        Raises:
-            ValueError: a count below 1, a capacity above the context, or a batch other than the source's (one row serves any).
-        """
-        c, rows = self.config, len(self.mask)
-        capacity = c.context if capacity is None else capacity
-        check_count("capacity", capacity)
-        if capacity > c.context:
-            raise ValueError(
-                f"capacity must not exceed the model's context of {c.context}; got {capacity}"
-            )
-        if rows not in (1, batch):
-            raise ValueError(f"batch must be the source's {rows} rows; got {batch}")
-        past = Cache.empty(c.layers, batch, c.heads, capacity, c.width // c.heads, self.keys.dtype)
-        index = torch.arange(batch) if rows == batch else torch.zeros(batch, dtype=torch.long)
-        return Memory(self.keys[:, index], self.values[:, index], self.mask[index], past)
-
-    @torch.no_grad()
-    def step(
-        self, tokens: Int[Tensor, "batch time"], cache: Memory
-    ) -> tuple[Float[Tensor, "batch time vocab"], Memory]:
-        """Logits after each of the new tokens, given the source and those in the cache; and the cache with them added.
-
-        Raises:
-            ValueError: shapes differ from the cache's, or the tokens do not fit it.
-        """
-        if tokens.dim() != 2 or tokens.shape[0] != cache.batch or tokens.shape[1] == 0:
-            raise ValueError(
-                f"tokens must have shape [{cache.batch}, time] like the cache; got {tuple(tokens.shape)}"
-            )
-        model, past, after = self.model, cache.past, cache.past.advanced(tokens.shape[1])
-        cos, sin = model.cos[past.length : after.length], model.sin[past.length : after.length]
-        x, mask, seen = (
-            F.embedding(tokens, model.embedding),
-            causal_mask(tokens.shape[1], after.length),
-            cache.mask[:, None, None],
-        )
-        for layer, (block, cross) in enumerate(zip(model.decoder, model.across)):
-            q, k, v = block.queries_keys_values(x, cos, sin)
-            x = block.found(
-                x, F.scaled_dot_product_attention(q, *past.write(layer, k, v), attn_mask=mask)
-            )
-            x = block.feed(
-                cross(
-                    x, cache.keys[layer], cache.values[layer], seen, F.scaled_dot_product_attention
-                )
-            )
-        return model.unembed(x), Memory(cache.keys, cache.values, cache.mask, after)
-
-
 def _blocks(config: EncoderDecoderConfig, layers: int, generator: torch.Generator) -> nn.ModuleList:
-    sizes = DecoderConfig(
-        config.vocab_size, config.context, config.width, layers, config.heads, config.hidden
-    )
+    c = config
+    sizes = DecoderConfig(c.vocab_size, c.context, c.width, layers, c.heads, c.hidden)
     return nn.ModuleList(Block(sizes, generator) for _ in range(layers))

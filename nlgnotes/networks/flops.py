@@ -1,7 +1,5 @@
 """FLOPs of a decoder and of an encoder-decoder, counted by formula."""
 
-from typing import Any
-
 from nlgnotes.networks.encoder_decoder import EncoderDecoderConfig
 from nlgnotes.networks.transformer import DecoderConfig
 from nlgnotes.validation import check_count, check_counts
@@ -14,46 +12,53 @@ def decoder_flops(config: DecoderConfig, new: int, past: int = 0) -> int:
 
     .. math:: L\,(8 n w^2 + 4 n w h + 4 n (p + n) w) + 2 n w V
 
-    for *n* new and *p* past positions, *L* layers, width *w*, hidden *h*, vocabulary *V*: four projections, the
-    feed-forward network, the scores and the weighted values, the logits. A product of [a, b] and [b, c] counts 2abc.
-    Every pair of query and key is counted, masked or not, as a plain matrix product computes it; norms, softmax and
-    the rotation are not counted. Taught in: book/architectures.ipynb.
+    for *n* new and *p* past positions, *L* layers, width *w*, hidden *h*, vocabulary *V*: four
+    projections, the feed-forward network, the scores and the weighted values, the logits. A product
+    of [a, b] and [b, c] counts 2abc. Every pair of query and key is counted, masked or not, as a
+    plain matrix product computes it; norms, softmax and the rotation are not counted.
+    Taught in: book/architectures.ipynb.
 
     Raises:
         ValueError: ``new`` below 1 or ``past`` below 0.
 
-    >>> decoder_flops(DecoderConfig(vocab_size=1, context=8, width=2, layers=1, heads=1, hidden=1), 1)
+    >>> sizes = DecoderConfig(vocab_size=1, context=8, width=2, layers=1, heads=1, hidden=1)
+    >>> decoder_flops(sizes, new=1)
     52
     """
     check_counts(new=new)
     check_count("past", past, 0)
-    return (
-        config.layers * _block(config, new, past + new) + 2 * new * config.width * config.vocab_size
-    )
+    return config.layers * _block(config, new, past + new) + _logits(config, new)
 
 
 def encoder_flops(config: EncoderDecoderConfig, source: int) -> int:
-    r"""FLOPs of the encoder over ``source`` positions *s*: :math:`E\,(8 s w^2 + 4 s w h + 4 s^2 w)`, counted as in :func:`decoder_flops`."""
+    r"""FLOPs of the encoder over *s* positions: :math:`E\,(8 s w^2 + 4 s w h + 4 s^2 w)`.
+
+    ``source`` is *s*, and *E* the encoder's layers; counted as in :func:`decoder_flops`.
+    """
     check_counts(source=source)
     return config.encoder_layers * _block(config, source, source)
 
 
 def memory_flops(config: EncoderDecoderConfig, source: int) -> int:
-    r"""FLOPs of projecting an encoded source to the keys and values of cross-attention: :math:`4 L s w^2`."""
+    r"""FLOPs of cross-attention's keys and values of an encoded source: :math:`4 L s w^2`."""
     check_counts(source=source)
     return 4 * config.layers * source * config.width**2
 
 
 def writer_flops(config: EncoderDecoderConfig, new: int, past: int, source: int) -> int:
-    r"""FLOPs of the decoder half: as :func:`decoder_flops`, and in each layer :math:`4 n w^2 + 4 n s w` for cross-attention."""
+    r"""FLOPs of the decoder half, cross-attention included.
+
+    As :func:`decoder_flops`, and in each layer :math:`4 n w^2 + 4 n s w` more.
+    """
     check_counts(new=new, source=source)
     check_count("past", past, 0)
     cross = 4 * new * config.width * (config.width + source)
-    return (
-        config.layers * (_block(config, new, past + new) + cross)
-        + 2 * new * config.width * config.vocab_size
-    )
+    return config.layers * (_block(config, new, past + new) + cross) + _logits(config, new)
 
 
-def _block(config: Any, new: int, keys: int) -> int:
+def _block(config: DecoderConfig | EncoderDecoderConfig, new: int, keys: int) -> int:
     return 4 * new * config.width * (2 * config.width + config.hidden + keys)
+
+
+def _logits(config: DecoderConfig | EncoderDecoderConfig, new: int) -> int:
+    return 2 * new * config.width * config.vocab_size

@@ -1,7 +1,8 @@
-"""A recurrent language model: SeqGAN's generator, an embedding, one LSTM layer and an output layer."""
+"""A recurrent language model, SeqGAN's generator: embedding, one LSTM layer, output layer."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +10,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nlgnotes.networks.base import Config
+from nlgnotes.networks.inputs import (
+    check_capacity,
+    check_owner,
+    check_row_index,
+    check_step,
+    embed,
+)
 from nlgnotes.validation import check_count, check_tokens
 
 __all__ = ["LSTMConfig", "LSTMModel", "LSTMState"]
@@ -20,7 +28,8 @@ class LSTMConfig(Config):
 
     Args:
         vocab_size: ids run from 0 to ``vocab_size - 1``.
-        context: the longest sequence that it is asked to read. (The recurrence itself has no limit.)
+        context: the longest sequence that it is asked to read. (The recurrence itself has no
+            limit.)
         width: of the embedding and of the state; SeqGAN has 32.
 
     Raises:
@@ -32,23 +41,50 @@ class LSTMConfig(Config):
     width: int = 32
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context", "width"):
-            check_count(name, getattr(self, name))
+        self._check_counts("vocab_size", "context", "width")
+
+    def weight_shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """As :meth:`Config.weight_shapes`."""
+        vocab, width = self.vocab_size, self.width
+        yield "embedding", (vocab, width)
+        for name in ("ih", "hh"):
+            yield f"lstm.weight_{name}_l0", (4 * width, width)
+            yield f"lstm.bias_{name}_l0", (4 * width,)
+        yield "output.weight", (vocab, width)
+        yield "output.bias", (vocab,)
 
 
-class LSTMState(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class LSTMState:
     """All that the model remembers of what it read: a value, never changed in place.
 
     Args:
-        hidden, cell: *h* and *c* of Hochreiter & Schmidhuber (1997), ``[batch, width]`` each.
+        hidden, cell: *h* and *c* of Hochreiter & Schmidhuber (1997).
         length: how many tokens it has read.
         capacity: how many it may read.
+        owner: the model that it belongs to.
     """
 
-    hidden: Tensor
-    cell: Tensor
+    hidden: Float[Tensor, "batch width"]
+    cell: Float[Tensor, "batch width"]
     length: int
     capacity: int
+    owner: weakref.ref | None = field(default=None, repr=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the state."""
+        return self.hidden.dtype
+
+    def rows(self, index: Int[Tensor, " chosen"]) -> "LSTMState":
+        """The state of the given rows, in that order (repeated rows too): for beams.
+
+        Raises:
+            ValueError: a row that is not there.
+        """
+        check_row_index(index, len(self.hidden))
+        hidden, cell = self.hidden[index], self.cell[index]
+        return LSTMState(hidden, cell, self.length, self.capacity, self.owner)
 
 
 class LSTMModel(nn.Module):
@@ -56,9 +92,9 @@ class LSTMModel(nn.Module):
 
     .. math:: h_t, c_t = \text{LSTM}(E x_t, h_{t-1}, c_{t-1}), \qquad \text{logits} = W h_t + b .
 
-    All initial weights come from ``generator``, uniform within :math:`\pm 1/\sqrt{\text{width}}` (torch's own law for an
-    LSTM) but for the embedding, N(0, 1/4), and the forget gate's bias, 1, so that the state starts out remembering.
-    Taught in: book/language-gans.ipynb.
+    All initial weights come from ``generator``, uniform within :math:`\pm 1/\sqrt{\text{width}}`
+    (torch's own law for an LSTM) but for the embedding, N(0, 1/4), and the forget gate's bias, 1,
+    so that the state starts out remembering. Taught in: book/language-gans.ipynb.
 
     Args:
         config: the sizes.
@@ -76,13 +112,14 @@ class LSTMModel(nn.Module):
         self.embedding = nn.Parameter(
             torch.empty(config.vocab_size, width).normal_(0.0, 0.5, generator=generator)
         )
-        # Made without numbers first ("meta"): the constructors would draw them from the global generator.
+        # On "meta" first, without numbers: the constructors draw theirs from the global generator.
         self.lstm = nn.LSTM(width, width, batch_first=True, device="meta").to_empty(device="cpu")
         self.output = nn.Linear(width, config.vocab_size, device="meta").to_empty(device="cpu")
         with torch.no_grad():
             for part in (self.lstm, self.output):
                 for parameter in part.parameters():
                     parameter.uniform_(-bound, bound, generator=generator)
+            # torch adds two biases; the second quarter of each belongs to the forget gate.
             self.lstm.bias_ih_l0[width : 2 * width] = 1.0
             self.lstm.bias_hh_l0[width : 2 * width] = 0.0
 
@@ -95,7 +132,8 @@ class LSTMModel(nn.Module):
         """Logits for the token after each position, by torch's fused LSTM.
 
         Raises:
-            ValueError: ``tokens`` is not ``[batch, time]`` of int64 in the vocabulary, or longer than the context.
+            ValueError: ``tokens`` is not ``[batch, time]`` of int64 in the vocabulary, or longer
+                than the context.
         """
         check_tokens("tokens", tokens, self.config.vocab_size)
         if tokens.shape[1] > self.config.context:
@@ -105,41 +143,36 @@ class LSTMModel(nn.Module):
         return self.output(self.lstm(F.embedding(tokens, self.embedding))[0])
 
     def empty_cache(self, batch: int, capacity: int | None = None) -> LSTMState:
-        """The state before anything is read, for ``batch`` rows of up to ``capacity`` tokens (the context when None).
+        """The state before anything is read, for up to ``capacity`` tokens (the context when None).
 
         Raises:
             ValueError: ``batch`` or ``capacity`` below 1, or a capacity above the model's context.
         """
-        capacity = self.config.context if capacity is None else capacity
         check_count("batch", batch)
-        check_count("capacity", capacity)
-        if capacity > self.config.context:
-            raise ValueError(
-                f"capacity must not exceed the model's context of {self.config.context}; got {capacity}"
-            )
+        capacity = check_capacity(capacity, self.config.context)
         zeros = self.embedding.new_zeros(batch, self.config.width)
-        return LSTMState(zeros, zeros, 0, capacity)
+        return LSTMState(zeros, zeros, 0, capacity, weakref.ref(self))
 
     @torch.no_grad()
     def step(
         self, tokens: Int[Tensor, "batch time"], cache: LSTMState
     ) -> tuple[Float[Tensor, "batch time vocab"], LSTMState]:
-        """Logits after each of the new tokens, given the state; and the state with them read. No gradient flows.
+        """Logits after each of the new tokens, and the state with them read. No gradient flows.
 
         Raises:
-            ValueError: the rows differ from the state's, or the tokens do not fit its capacity.
+            ValueError: ids outside the vocabulary, rows that differ from the state's, tokens that
+                do not fit its capacity, or another model's state.
         """
-        hidden, cell, start, capacity = cache
-        if tokens.dim() != 2 or tokens.shape[0] != len(hidden) or tokens.shape[1] == 0:
+        check_owner(cache, LSTMState, self)
+        check_step(tokens, len(cache.hidden))
+        length = cache.length + tokens.shape[1]
+        if length > cache.capacity:
             raise ValueError(
-                f"tokens must have shape [{len(hidden)}, time] like the state; got {tuple(tokens.shape)}"
+                f"tokens must fit the capacity of {cache.capacity}; "
+                f"got {cache.length} read and {tokens.shape[1]} new"
             )
-        length = start + tokens.shape[1]
-        if length > capacity:
-            raise ValueError(
-                f"tokens must fit the capacity of {capacity}; got {start} read and {tokens.shape[1]} new"
-            )
-        read, (hidden, cell) = self.lstm(
-            F.embedding(tokens, self.embedding), (hidden[None], cell[None])
-        )
-        return self.output(read), LSTMState(hidden[0], cell[0], length, capacity)
+        state = cache.hidden[None], cache.cell[None]
+        x = embed(tokens, self.embedding, cache.dtype)
+        read, (hidden, cell) = self.lstm(x, state)
+        after = LSTMState(hidden[0], cell[0], length, cache.capacity, cache.owner)
+        return self.output(read), after

@@ -1,4 +1,4 @@
-"""Rotary position embedding (Su et al. 2021, arXiv:2104.09864), and what decays with the distance."""
+"""Rotary position embedding (Su et al. 2021, arXiv:2104.09864), and what decays with distance."""
 
 import torch
 from jaxtyping import Float, Real
@@ -20,7 +20,9 @@ __all__ = [
 def rotary_angles(
     positions: Real[Tensor, " time"], width: int, base: float | int = 10000.0
 ) -> Float[Tensor, "time half"]:
-    r"""The angles of rotary positions: :math:`m\,\theta_i` with :math:`\theta_i = b^{-2i/d}` (Su et al. 2021, arXiv:2104.09864).
+    r"""The angles of rotary positions: :math:`m\,\theta_i` with :math:`\theta_i = b^{-2i/d}`.
+
+    Source: Su et al. 2021, arXiv:2104.09864.
 
     Args:
         positions: *m*, one per token.
@@ -31,7 +33,8 @@ def rotary_angles(
         ``width / 2`` angles per position, in float64, to be rounded once, after the cosine.
 
     Raises:
-        ValueError: ``width`` odd or below 2, or ``base`` not positive.
+        ValueError: ``width`` odd or below 2, ``base`` not positive, or positions that are not one
+            row of real numbers or have no finite angle.
 
     >>> rotary_angles(torch.tensor([0, 1]), 4)
     tensor([[0.0000, 0.0000],
@@ -41,8 +44,17 @@ def rotary_angles(
     check_positive("base", base)
     if width % 2:
         raise ValueError(f"width must be even, to be rotated in pairs; got {width}")
-    theta = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
-    return positions.double()[:, None] * theta
+    if not isinstance(positions, Tensor) or positions.dim() != 1 or not _is_real(positions):
+        kind = getattr(positions, "dtype", type(positions).__name__)
+        shape = tuple(getattr(positions, "shape", ()))
+        raise ValueError(
+            f"positions must be real numbers of shape [time]; got {kind} of shape {shape}"
+        )
+    theta = float(base) ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angles = positions.double()[:, None] * theta
+    if not bool(torch.isfinite(angles).all()):
+        raise ValueError(f"positions and base must give finite angles; got base {base!r}")
+    return angles
 
 
 def apply_rotary(
@@ -53,11 +65,19 @@ def apply_rotary(
     """Rotate each pair ``(x[i], x[i + width / 2])``, given the cosines and sines of its angles.
 
     Raises:
-        ValueError: the last axis of ``x`` is not twice the tables' width.
+        ValueError: the tables differ in shape, or ``x`` is not ``[..., time, width]`` of their
+            time and twice their width.
     """
-    if x.shape[-1] != 2 * cos.shape[-1]:
+    if cos.dim() != 2 or cos.shape != sin.shape:
         raise ValueError(
-            f"x must have a last axis of {2 * cos.shape[-1]}, twice the tables'; got {x.shape[-1]}"
+            f"cos and sin must be two tables of one shape [time, half]; "
+            f"got {tuple(cos.shape)} and {tuple(sin.shape)}"
+        )
+    wanted = (cos.shape[0], 2 * cos.shape[1])
+    if not x.is_floating_point() or tuple(x.shape[-2:]) != wanted:
+        raise ValueError(
+            f"x must be floating-point with the last axes {wanted}, the width twice the tables'; "
+            f"got {x.dtype} of shape {tuple(x.shape)}"
         )
     a, b = x.chunk(2, -1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
@@ -68,11 +88,13 @@ def rotary(
     positions: Real[Tensor, " time"],
     base: float | int = 10000.0,
 ) -> Float[Tensor, "*batch time width"]:
-    r"""Rotary position embedding: turn each pair of coordinates of a query or key by the angle of its position.
+    r"""Rotary position embedding: turn each pair of coordinates by the angle of its position.
 
-    :math:`\langle R_m q, R_n k\rangle = \langle R_{m-n} q, k\rangle`: the score depends on the distance only
-    (Su et al. 2021, arXiv:2104.09864). The pairs are the two halves of the head, as in Llama and ``transformers``;
-    the paper pairs neighbours: the same up to the order of the coordinates. Taught in: book/architectures.ipynb.
+    Turned so, the score of a query and a key depends on their distance only:
+    :math:`\langle R_m q, R_n k\rangle = \langle R_{m-n} q, k\rangle` (Su et al. 2021,
+    arXiv:2104.09864). The pairs are the two halves of the head, as in Llama and ``transformers``;
+    the paper pairs neighbours: the same up to the order of the coordinates.
+    Taught in: book/architectures.ipynb.
 
     Args:
         x: queries or keys; the next-to-last axis is time.
@@ -80,24 +102,29 @@ def rotary(
         base: of the angles.
 
     Raises:
-        ValueError: as :func:`rotary_angles`.
+        ValueError: as :func:`rotary_angles` and :func:`apply_rotary`.
 
     >>> rotary(torch.tensor([[1.0, 0.0]]), torch.tensor([2]))  # (cos 2, sin 2)
     tensor([[-0.4161,  0.9093]])
     """
     angles = rotary_angles(positions, x.shape[-1], base)
+    if not x.is_floating_point():
+        # Before the tables are rounded to its type: the cosines of whole numbers would all be 0.
+        raise ValueError(f"x must be floating-point; got {x.dtype}")
     return apply_rotary(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
 
 
 def rotary_bound(
     distances: Real[Tensor, " time"], width: int, base: float | int = 10000.0
 ) -> Float[Tensor, " time"]:
-    r"""What the "long-term decay" of rotary positions is a property of: :math:`\frac{2}{d} \sum_{j=1}^{d/2} |S_j|`, a bound.
+    r"""The bound behind rotary's "long-term decay": :math:`\frac{2}{d} \sum_{j=1}^{d/2} |S_j|`.
 
-    With :math:`S_j = \sum_{i<j} e^{\mathrm{i} (m-n) \theta_i}` and :math:`h_i` the product of the *i*-th pair of the query, as a complex
-    number, with the conjugate of the key's (:math:`h_{d/2} = 0`), summation by parts gives
-    :math:`|\langle R_m q, R_n k\rangle| \le \max_i |h_{i+1} - h_i| \sum_j |S_j|` (Su et al. 2021, arXiv:2104.09864, section 3.4.3).
-    The score itself need not fall with the distance. Taught in: book/architectures.ipynb.
+    Here :math:`S_j = \sum_{i<j} e^{\mathrm{i} (m-n) \theta_i}`. Let :math:`h_i` be the product of
+    the *i*-th pair of the query, as a complex number, with the conjugate of the key's, and
+    :math:`h_{d/2} = 0`. Summation by parts then gives
+    :math:`|\langle R_m q, R_n k\rangle| \le \max_i |h_{i+1} - h_i| \sum_j |S_j|`
+    (Su et al. 2021, arXiv:2104.09864, section 3.4.3). The score itself need not fall with the
+    distance. Taught in: book/architectures.ipynb.
 
     Args:
         distances: *m - n*, not necessarily whole.
@@ -120,11 +147,13 @@ def rotary_bound(
 def rotary_alignment(
     distances: Real[Tensor, " time"], width: int, base: float | int = 10000.0
 ) -> Float[Tensor, " time"]:
-    r"""The mean score of a random query with itself as key, over its value at distance 0: :math:`\frac{2}{d}\sum_i \cos((m-n)\theta_i)`.
+    r"""The mean score of a query with itself as key: :math:`\frac{2}{d}\sum_i\cos((m-n)\theta_i)`.
 
-    For independent normal coordinates :math:`E\langle R_m q, R_n q\rangle = 2 \sum_i \cos((m-n)\theta_i)`: aligned vectors lose with the
-    distance, on average and not steadily. An independent key scores 0 on average, with variance *d*, at *every* distance: it has
-    nothing to lose. Arguments and errors as :func:`rotary_bound`. Taught in: book/architectures.ipynb.
+    It is given as a fraction of the mean score at distance 0. For independent normal coordinates
+    :math:`E\langle R_m q, R_n q\rangle = 2 \sum_i \cos((m-n)\theta_i)`: aligned vectors lose with
+    the distance, on average and not steadily. An independent key scores 0 on average, with variance
+    *d*, at *every* distance: it has nothing to lose. Arguments and errors as :func:`rotary_bound`.
+    Taught in: book/architectures.ipynb.
 
     >>> rotary_alignment(torch.tensor([0.0, torch.pi]), 2).round(decimals=6)
     tensor([ 1., -1.], dtype=torch.float64)
@@ -143,8 +172,8 @@ def split_rotary(
 ]:
     """Queries and keys, rotated by :func:`apply_rotary`, and values, from one projection.
 
-    The same numbers in half the memory traffic, forward and backward: with slices and concatenations
-    the rotation would cost as much time as the matrix products around it.
+    The same numbers in half the memory traffic, forward and backward: with slices and
+    concatenations the rotation would cost as much time as the matrix products around it.
 
     Args:
         qkv: the projection; its third axis holds queries, keys and values.
@@ -155,10 +184,14 @@ def split_rotary(
 
 
 class _SplitRotary(torch.autograd.Function):
+    """The rotation with its own gradient: autograd's would keep every slice that it multiplies."""
+
     @staticmethod
     def forward(ctx, qkv, cos, sin):
+        # A rotation is linear: its gradient needs the tables, and none of the activations.
         ctx.save_for_backward(cos, sin)
         q, k, v = qkv.unbind(2)
+        # Both results in one buffer, written in place: no concatenation, no second allocation.
         out = qkv.new_empty(2, *q.shape)
         _turn(q, cos, sin, out[0])
         _turn(k, cos, sin, out[1])
@@ -181,3 +214,7 @@ def _turn(x: Tensor, cos: Tensor, sin: Tensor, out: Tensor) -> None:
     (a, b), (to_a, to_b) = x.chunk(2, -1), out.chunk(2, -1)
     torch.mul(a, cos, out=to_a).addcmul_(b, sin, value=-1)
     torch.mul(b, cos, out=to_b).addcmul_(a, sin)
+
+
+def _is_real(x: Tensor) -> bool:
+    return not x.is_complex() and x.dtype != torch.bool

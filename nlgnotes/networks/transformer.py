@@ -1,7 +1,7 @@
-"""The decoder: embed, four times (attend to the past, think), unembed. GPT-2's plan with rotary positions, learned ones or none."""
+"""A decoder-only transformer: GPT-2's plan with rotary positions, learned ones or none."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nlgnotes.networks.attention import Cache, causal_mask, scaled_dot_product_attention
+from nlgnotes.networks.attention import causal_mask, scaled_dot_product_attention
 from nlgnotes.networks.base import Config, normal_matrix
+from nlgnotes.networks.cache import Cache
+from nlgnotes.networks.inputs import check_capacity, check_owner, check_step, embed
 from nlgnotes.networks.rotary import rotary_angles, split_rotary
-from nlgnotes.validation import check_count, check_positive, check_tokens
+from nlgnotes.validation import check_tokens
 
-__all__ = ["Block", "Decoder", "DecoderConfig"]
+__all__ = ["Block", "Decoder", "DecoderConfig", "block_shapes"]
 
 POSITIONS = ("rotary", "learned", "none")
 
@@ -32,11 +34,13 @@ class DecoderConfig(Config):
         heads: attention heads in a block.
         hidden: width inside the feed-forward network.
         rope_base: base of the rotary angles.
-        positions: how the model knows the order: ``"rotary"`` (queries and keys turn), ``"learned"`` (a vector for each place
-            is added to the embedding, as in GPT-2) or ``"none"`` (only the causal mask tells).
+        positions: how the model knows the order: ``"rotary"`` (queries and keys turn),
+            ``"learned"`` (a vector for each place is added to the embedding, as in GPT-2) or
+            ``"none"`` (only the causal mask tells).
 
     Raises:
-        ValueError: a count below 1, a width that does not divide, or positions of another kind.
+        ValueError: a count below 1, a width that does not divide, positions of another kind, or
+            ``context * width / heads`` above 2**24.
     """
 
     vocab_size: int
@@ -45,26 +49,41 @@ class DecoderConfig(Config):
     layers: int = 4
     heads: int = 4
     hidden: int = 512
-    rope_base: float = 10000.0
+    rope_base: float | int = 10000.0
     positions: str = "rotary"
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context", "width", "layers", "heads", "hidden"):
-            check_count(name, getattr(self, name))
-        check_positive("rope_base", self.rope_base)
-        if self.width % (2 * self.heads):
-            raise ValueError(
-                f"width must be a multiple of 2 * heads = {2 * self.heads}; got {self.width}"
-            )
+        self._check_counts("vocab_size", "context", "width", "layers", "heads", "hidden")
+        self._check_heads()
         if self.positions not in POSITIONS:
             raise ValueError(
                 f"positions must be one of {', '.join(POSITIONS)}; got {self.positions!r}"
             )
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "DecoderConfig":
-        """As :meth:`Config.from_dict`. Values written before there was a choice of ``positions`` mean rotary ones."""
-        return super().from_dict({"positions": "rotary", **values})
+    def from_dict(cls, values: Any) -> "DecoderConfig":
+        """As :meth:`Config.from_dict`. Without ``positions``, as once written, they are rotary."""
+        old = isinstance(values, Mapping) and "positions" not in values
+        return super().from_dict({**values, "positions": "rotary"} if old else values)
+
+    def weight_shapes(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """As :meth:`Config.weight_shapes`."""
+        yield "embedding", (self.vocab_size, self.width)
+        for layer in range(self.layers):
+            yield from block_shapes(f"blocks.{layer}", self.width, self.hidden)
+        yield "norm", (self.width,)
+        if self.positions == "learned":
+            yield "places", (self.context, self.width)
+
+
+def block_shapes(name: str, width: int, hidden: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The names and shapes of one :class:`Block`'s weights."""
+    yield f"{name}.norm1", (width,)
+    yield f"{name}.qkv", (3 * width, width)
+    yield f"{name}.out", (width, width)
+    yield f"{name}.norm2", (width,)
+    yield f"{name}.up", (hidden, width)
+    yield f"{name}.down", (width, hidden)
 
 
 class Block(nn.Module):
@@ -73,7 +92,8 @@ class Block(nn.Module):
     def __init__(self, config: DecoderConfig, generator: torch.Generator) -> None:
         super().__init__()
         width, hidden = config.width, config.hidden
-        # GPT-2: what writes into the residual stream starts smaller by the root of the number of writers.
+        # GPT-2: what writes into the residual stream starts smaller by the root of the number of
+        # writers, so that the stream's size does not grow with the depth.
         small = 0.02 / math.sqrt(2 * config.layers)
         self.heads, self.size = config.heads, width // config.heads
         self.norm1 = nn.Parameter(torch.ones(width))
@@ -86,38 +106,54 @@ class Block(nn.Module):
     def queries_keys_values(
         self, x: Tensor, cos: Tensor, sin: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Project the normed stream and rotate queries and keys: each ``[batch, heads, time, size]``."""
+        """Project the normed stream, rotate queries and keys: each [batch, heads, time, size]."""
         batch, time, width = x.shape
         qkv = F.linear(F.layer_norm(x, (width,), self.norm1), self.qkv)
         return split_rotary(qkv.view(batch, time, 3, self.heads, self.size), cos, sin)
 
-    def found(self, x: Tensor, attended: Tensor) -> Tensor:
-        """Add what attention found: the heads ``[batch, heads, time, size]`` side by side, through one matrix."""
+    def add_attention(self, x: Tensor, attended: Tensor) -> Tensor:
+        """The stream plus what attention found: the heads side by side, through one matrix.
+
+        Args:
+            x: the stream, ``[batch, time, width]``.
+            attended: the heads, ``[batch, heads, time, size]``.
+        """
         return x + F.linear(attended.transpose(1, 2).flatten(2), self.out)
 
-    def think(self, x: Tensor, attended: Tensor) -> Tensor:
-        """Add what attention found, then the feed-forward network."""
-        return self.feed(self.found(x, attended))
+    def add_mlp(self, x: Tensor) -> Tensor:
+        """The stream plus the feed-forward network's answer to it."""
+        up = F.gelu(F.linear(F.layer_norm(x, x.shape[-1:], self.norm2), self.up))
+        return x + F.linear(up, self.down)
 
-    def feed(self, x: Tensor) -> Tensor:
-        """Add the feed-forward network."""
-        return x + F.linear(
-            F.gelu(F.linear(F.layer_norm(x, x.shape[-1:], self.norm2), self.up)), self.down
+    def forward(
+        self, x: Float[Tensor, "batch time width"], cos: Tensor, sin: Tensor
+    ) -> Float[Tensor, "batch time width"]:
+        """All positions at once, each seeing itself and the past, by torch's fused attention."""
+        q, k, v = self.queries_keys_values(x, cos, sin)
+        return self.add_mlp(
+            self.add_attention(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
         )
 
-    def next(
+    def step(
         self, x: Tensor, turn: Tensor, flip: Tensor, keys: Tensor, values: Tensor, at: int
     ) -> Tensor:
-        """One new position ``[batch, width]`` after those in this layer's buffers: the same numbers in a third of the time.
+        """:meth:`forward` for one new position ``[batch, width]``, in a third of the time.
 
-        ``turn`` and ``flip`` are :meth:`Decoder.step`'s tables: ``x * turn + swapped(x) * flip`` rotates a query
-        (scaled by the root of its width) and a key at once.
+        At one position the overhead of calls is what costs, not arithmetic. So the rotation of
+        query and key is two calls, attention is three, and the matrix products add to the stream.
+
+        Args:
+            x: the stream at the new position.
+            turn, flip: :class:`Decoder`'s tables for it: ``x * turn + swapped(x) * flip`` rotates
+                key and query at once, and divides the query by the root of its width.
+            keys, values: this layer's buffers; position ``at`` is written.
+            at: how many positions come before.
         """
         batch, width = x.shape
-        qkv = F.linear(F.layer_norm(x, (width,), self.norm1), self.qkv).view(
-            batch, 3, self.heads, self.size
-        )
+        qkv = F.linear(F.layer_norm(x, (width,), self.norm1), self.qkv)
+        qkv = qkv.view(batch, 3, self.heads, self.size)
         qk = qkv[:, :2]
+        # Rolling by half a head swaps the partners of every pair.
         rotated = (qk * turn).addcmul_(qk.roll(self.size // 2, -1), flip)
         keys.select(2, at).copy_(rotated[:, 1])
         values.select(2, at).copy_(qkv[:, 2])
@@ -128,18 +164,12 @@ class Block(nn.Module):
         up = F.gelu(F.linear(F.layer_norm(x, (width,), self.norm2), self.up))
         return torch.addmm(x, up, self.down.t())
 
-    def forward(
-        self, x: Float[Tensor, "batch time width"], cos: Tensor, sin: Tensor
-    ) -> Float[Tensor, "batch time width"]:
-        """All positions at once, each seeing itself and the past, by torch's fused attention."""
-        q, k, v = self.queries_keys_values(x, cos, sin)
-        return self.think(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
-
 
 class Decoder(nn.Module):
     """A language model: logits for the next token from all the tokens before it.
 
     Input and output embedding are one matrix. All initial weights come from ``generator``.
+    Taught in: book/decoder.ipynb.
 
     Args:
         config: the sizes.
@@ -154,25 +184,22 @@ class Decoder(nn.Module):
 
     def __init__(self, config: DecoderConfig, generator: torch.Generator) -> None:
         super().__init__()
-        self.config = config
+        self.config, size = config, config.width // config.heads
         self.embedding = normal_matrix(config.vocab_size, config.width, 0.02, generator)
         self.blocks = nn.ModuleList(Block(config, generator) for _ in range(config.layers))
         self.norm = nn.Parameter(torch.ones(config.width))
-        # Drawn last, so that the other weights are the same with and without.
-        self.places = (
-            normal_matrix(config.context, config.width, 0.02, generator)
-            if config.positions == "learned"
-            else None
-        )
-        angles = rotary_angles(
-            torch.arange(config.context), config.width // config.heads, config.rope_base
-        )
+        self.places = None
+        if config.positions == "learned":
+            # Drawn last, so that the other weights are the same with and without.
+            self.places = normal_matrix(config.context, config.width, 0.02, generator)
+        angles = rotary_angles(torch.arange(config.context), size, config.rope_base)
         if config.positions != "rotary":
             angles = torch.zeros_like(angles)  # every query and key stays as it is
         self.register_buffer("cos", angles.cos().float(), persistent=False)
         self.register_buffer("sin", angles.sin().float(), persistent=False)
-        # The same for one new position: [context, query or key, 1, size], the query's scaled as attention will want it.
-        scale = torch.tensor([(config.width // config.heads) ** -0.5, 1.0])[:, None, None]
+        # The same for one new position: [context, query or key, 1, size]. The query's are scaled
+        # before its product with the keys, which then costs nothing and cannot overflow.
+        scale = torch.tensor([size**-0.5, 1.0])[:, None, None]
         turn, flip = torch.cat((self.cos, self.cos), -1), torch.cat((-self.sin, self.sin), -1)
         self.register_buffer("turn", turn[:, None, None] * scale, persistent=False)
         self.register_buffer("flip", flip[:, None, None] * scale, persistent=False)
@@ -186,7 +213,8 @@ class Decoder(nn.Module):
         """Logits for the token after each position.
 
         Raises:
-            ValueError: ``tokens`` is not ``[batch, time]`` of int64 in the vocabulary, or longer than the context.
+            ValueError: ``tokens`` is not ``[batch, time]`` of int64 in the vocabulary, or longer
+                than the context.
         """
         return self.unembed(self.hidden(tokens))
 
@@ -204,7 +232,9 @@ class Decoder(nn.Module):
     def attention_weights(
         self, tokens: Int[Tensor, "batch time"]
     ) -> Float[Tensor, "layers batch heads time time"]:
-        """How much each position (first time axis) looks at each other, by layer and head: the slow road, written out.
+        """How much each position (first time axis) looks at each other, by layer and head.
+
+        The slow road: attention written out, for the fused one gives no weights.
 
         Raises:
             ValueError: as :meth:`forward`.
@@ -212,60 +242,58 @@ class Decoder(nn.Module):
         x, cos, sin = self._embed(tokens)
         mask, weights = causal_mask(tokens.shape[1]), []
         for block in self.blocks:
-            attended, w = scaled_dot_product_attention(
-                *block.queries_keys_values(x, cos, sin), mask
-            )
-            x = block.think(x, attended)
-            weights.append(w)
+            roles = block.queries_keys_values(x, cos, sin)
+            attended, layer_weights = scaled_dot_product_attention(*roles, mask)
+            x = block.add_mlp(block.add_attention(x, attended))
+            weights.append(layer_weights)
         return torch.stack(weights)
 
     def empty_cache(self, batch: int, capacity: int | None = None) -> Cache:
-        """Buffers for ``batch`` rows of up to ``capacity`` tokens (the model's whole context when None).
+        """Buffers for ``batch`` rows of up to ``capacity`` tokens (the context when None).
 
         Raises:
             ValueError: ``batch`` or ``capacity`` below 1, or a capacity above the model's context.
         """
-        c = self.config
-        capacity = c.context if capacity is None else capacity
-        check_count("capacity", capacity)
-        if capacity > c.context:
-            raise ValueError(
-                f"capacity must not exceed the model's context of {c.context}; got {capacity}"
-            )
-        return Cache.empty(
-            c.layers, batch, c.heads, capacity, c.width // c.heads, self.embedding.dtype
-        )
+        c, dtype = self.config, self.embedding.dtype
+        capacity = check_capacity(capacity, c.context)
+        return Cache.empty(c.layers, batch, c.heads, capacity, c.width // c.heads, dtype, self)
 
     @torch.no_grad()
     def step(
         self, tokens: Int[Tensor, "batch time"], cache: Cache
     ) -> tuple[Float[Tensor, "batch time vocab"], Cache]:
-        """Logits after each of the new tokens, given those in the cache; and the cache with them added.
+        """Logits after each of the new tokens, and the cache with them added.
 
         No gradient flows: a step is for generating.
 
+        Args:
+            tokens: the new ones, at least one in each of the cache's rows.
+            cache: of :meth:`empty_cache` or of an earlier step; it keeps its own tokens.
+
         Raises:
-            ValueError: shapes differ from the cache's, or the tokens do not fit the context.
+            ValueError: ids outside the vocabulary, shapes that differ from the cache's, tokens that
+                do not fit it, or another model's cache.
         """
-        if tokens.dim() != 2 or tokens.shape[0] != cache.batch or tokens.shape[1] == 0:
-            raise ValueError(
-                f"tokens must have shape [{cache.batch}, time] like the cache; got {tuple(tokens.shape)}"
-            )
-        after, start, time = cache.advanced(tokens.shape[1]), cache.length, tokens.shape[1]
-        if time == 1:
-            x = self._embedded(tokens, start)[:, 0]
-            turn, flip = self.turn[start], self.flip[start]
-            for block, keys, values in zip(self.blocks, cache.keys, cache.values):
-                x = block.next(x, turn, flip, keys, values, start)
-            return self.unembed(F.layer_norm(x, x.shape[-1:], self.norm))[:, None], after
-        x = self._embedded(tokens, start)
-        cos, sin = self.cos[start : after.length], self.sin[start : after.length]
-        mask = causal_mask(time, after.length)
-        for layer, block in enumerate(self.blocks):
-            q, k, v = block.queries_keys_values(x, cos, sin)
-            x = block.think(
-                x, F.scaled_dot_product_attention(q, *cache.write(layer, k, v), attn_mask=mask)
-            )
+        check_owner(cache, Cache, self)
+        check_step(tokens, cache.batch)
+        start, time = cache.length, tokens.shape[1]
+        after = cache.advance(time)
+        x = self._embedded(tokens, start, cache.dtype)
+        # Half precision takes the fused road, which scores in float32; float64 takes it because
+        # `turn` and `flip` were rounded with the scale in them.
+        if time == 1 and x.dtype == torch.float32:
+            x, turn, flip = x[:, 0], self.turn[start], self.flip[start]
+            for block, keys, values in zip(self.blocks, after.keys, after.values, strict=True):
+                x = block.step(x, turn, flip, keys, values, start)
+            x = x[:, None]
+        else:
+            cos, sin = self.cos[start : after.length], self.sin[start : after.length]
+            mask = causal_mask(time, after.length)
+            for layer, block in enumerate(self.blocks):
+                q, k, v = block.queries_keys_values(x, cos, sin)
+                keys, values = after.write(layer, k, v)
+                attended = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+                x = block.add_mlp(block.add_attention(x, attended))
         return self.unembed(F.layer_norm(x, x.shape[-1:], self.norm)), after
 
     def _embed(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -275,6 +303,6 @@ class Decoder(nn.Module):
             raise ValueError(f"tokens must fit the context of {self.config.context}; got {time}")
         return self._embedded(tokens, 0), self.cos[:time], self.sin[:time]
 
-    def _embedded(self, tokens: Tensor, start: int) -> Tensor:
-        x = F.embedding(tokens, self.embedding)
+    def _embedded(self, tokens: Tensor, start: int, dtype: torch.dtype | None = None) -> Tensor:
+        x = embed(tokens, self.embedding, dtype)
         return x if self.places is None else x + self.places[start : start + tokens.shape[1]]

@@ -1,4 +1,4 @@
-"""The book's figures: arrays in, ``ax`` out. Nothing is computed here, and colour is never the only sign."""
+"""Figures: arrays in, ``ax`` out. Nothing is computed here; colour is never the only sign."""
 
 from nlgnotes.plotting.attention import alignment_bars, alignment_map, attention_heatmap
 from nlgnotes.plotting.curves import forest, frontier, lines

@@ -1,4 +1,4 @@
-"""Figures of attention: who looks at whom, and alignments of source and target."""
+"""Figures of attention: heat maps, and alignments of source and target."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,8 @@ def attention_heatmap(weights, tokens: Sequence[str], *, title: str = "", ax=Non
     """How much each query (row) attends to each key (column).
 
     Args:
-        weights: [queries, keys], each row a distribution; the last queries of the tokens if fewer than keys.
+        weights: [queries, keys], each row a distribution; the last queries of the tokens if fewer
+            than keys.
         tokens: one string per key.
         title: above the picture.
         ax: where to draw; a new figure if None.
@@ -25,7 +26,8 @@ def attention_heatmap(weights, tokens: Sequence[str], *, title: str = "", ax=Non
     weights = np.asarray(weights)
     if weights.ndim != 2 or weights.shape[1] != len(tokens) or weights.shape[0] > len(tokens):
         raise ValueError(
-            f"weights must be [queries, keys] with one token per key ({len(tokens)}); got {weights.shape}"
+            f"weights must be [queries, keys] with one token per key ({len(tokens)}); got "
+            f"{weights.shape}"
         )
     ax = new_axes(ax)
     image = ax.imshow(weights, vmin=0, vmax=1, cmap="cividis", aspect="auto")
@@ -39,7 +41,9 @@ def attention_heatmap(weights, tokens: Sequence[str], *, title: str = "", ax=Non
 def alignment_map(
     weights, source: Sequence[str], written: Sequence[str], *, title: str = "", ax=None
 ):
-    """A soft alignment (Bahdanau et al. 2015, arXiv:1409.0473): each written token (row) over the source (columns), dark for much.
+    """A soft alignment: each written token (row) over the source (columns), dark for much.
+
+    As in Bahdanau et al. 2015 (arXiv:1409.0473), figure 3.
 
     Args:
         weights: [written, source], each row at most 1 in all.
@@ -66,13 +70,14 @@ def alignment_map(
 def alignment_bars(
     weights, source: Sequence[str], written: Sequence[str], step: int, *, title: str = "", ax=None
 ):
-    """One step of a writer: a bar over each token of the source, what is written so far, and what is written now.
+    """One step of an alignment: a bar over each token of the source, and what is written so far.
 
     Args:
         weights: [source], at most 1 in all.
         source: one string per token.
         written: all that is written in the end, one string per token.
-        step: which of them is written now, from 0; the title ends in what stands before it, and it in brackets.
+        step: which of them is written now, from 0; the title ends in what stands before it, and it
+            in brackets.
         title: above the picture, before that.
         ax: where to draw; a new figure if None.
 
@@ -80,7 +85,8 @@ def alignment_bars(
         The axes; the largest bar has another colour and a heavier edge.
 
     Raises:
-        ValueError: the names do not fit the weights, a weight lies outside [0, 1], or there is no such step.
+        ValueError: the names do not fit the weights, a weight lies outside [0, 1], or there is no
+            such step.
     """
     bars = _weights(weights, (len(source),))
     if not 0 <= step < len(written):

@@ -1,4 +1,4 @@
-"""Figures of curves and intervals: quality against diversity, forests, lines with bands."""
+"""Figures of curves and intervals: frontiers, forest plots, lines with bands."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,8 @@ def frontier(
     """Quality against diversity, one curve per sampler, each with its own colour and marker.
 
     Args:
-        curves: name -> (diversity, quality), or (diversity, quality, low, high) with the ends of the quality's interval.
+        curves: name -> (diversity, quality), or (diversity, quality, low, high) with the ends of
+            the quality's interval.
         xlabel, ylabel: of the axes.
         ax: where to draw; a new figure if None.
 
@@ -33,7 +34,8 @@ def frontier(
         if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
             shapes = [c.shape for c in columns]
             raise ValueError(
-                f"curves must hold (diversity, quality[, low, high]) of one length; got {shapes} for {name}"
+                f"curves must hold (diversity, quality[, low, high]) of one length; got {shapes} "
+                f"for {name}"
             )
         x, y = columns[:2]
         error = None if len(columns) == 2 else np.abs(np.stack([y - columns[2], columns[3] - y]))
@@ -52,7 +54,7 @@ def forest(
     xlabel: str = "",
     ax=None,
 ):
-    """Intervals side by side, one line of the picture per row and one marker per group, around zero.
+    """Intervals side by side around zero: one line a row, one marker a group.
 
     Args:
         rows: names, from the top downwards.
@@ -67,7 +69,8 @@ def forest(
     for name, intervals in groups.items():
         if len(intervals) != len(rows):
             raise ValueError(
-                f"groups must hold one interval per row ({len(rows)}); got {len(intervals)} for {name}"
+                f"groups must hold one interval per row ({len(rows)}); got {len(intervals)} for "
+                f"{name}"
             )
     ax = new_axes(ax)
     if band is not None:
@@ -95,7 +98,7 @@ def forest(
 
 
 def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
-    """Several curves over one axis, each with its own colour, dash and marker, its name at its right end.
+    """Several curves, each with its own colour, dash and marker, its name at its right end.
 
     ``curves`` is name -> (x, y), or (x, y, low, high) with a band; ``ax`` None makes a new figure.
 
@@ -107,7 +110,8 @@ def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
         columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
         if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
             raise ValueError(
-                f"curves must hold (x, y[, low, high]) of one length; got {[c.shape for c in columns]} for {name}"
+                "curves must hold (x, y[, low, high]) of one length; got "
+                f"{[c.shape for c in columns]} for {name}"
             )
         x, y = columns[:2]
         look = {

@@ -14,7 +14,9 @@ __all__ = ["log_rank", "next_token_bars", "probability_maps", "property_matrix",
 def next_token_bars(
     tokens: Sequence[str], before, after, *, labels: tuple[str, str] = ("model", "after"), ax=None
 ):
-    """A next-token distribution before (outline) and after (filled) a transform; a dropped token is marked with a cross.
+    """A next-token distribution before (outline) and after (filled) a transform.
+
+    A dropped token is marked with a cross.
 
     Args:
         tokens: one string per bar.
@@ -28,7 +30,8 @@ def next_token_bars(
     before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     if not before.shape == after.shape == (len(tokens),):
         raise ValueError(
-            f"before and after must hold one number per token ({len(tokens)}); got {before.shape} and {after.shape}"
+            f"before and after must hold one number per token ({len(tokens)}); got {before.shape} "
+            f"and {after.shape}"
         )
     ax = new_axes(ax)
     place = np.arange(len(tokens))
@@ -80,7 +83,8 @@ def probability_maps(
     for title, table in tables.items():
         if table.shape != (len(rows), len(columns)):
             raise ValueError(
-                f"maps must be [{len(rows)} rows, {len(columns)} columns]; got {table.shape} for {title}"
+                f"maps must be [{len(rows)} rows, {len(columns)} columns]; got {table.shape} for "
+                f"{title}"
             )
     if axes is None:
         axes = plt.subplots(1, len(tables), figsize=(2.5 * len(tables) + 1.3, 3.5), squeeze=False)[
@@ -100,10 +104,11 @@ def probability_maps(
 
 
 def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=None):
-    """Which transform (row) has which property (column): a word in every cell, and the share of inputs on which it held.
+    """Which transform (row) has which property (column), with the share of inputs on which it held.
 
     Args:
-        shares: [rows, columns], in [0, 1]; 1 reads "holds", anything less "broken" with its percentage.
+        shares: [rows, columns], in [0, 1]; 1 reads "holds", anything less "broken" with its
+            percentage.
         rows, columns: the names.
         ax: where to draw; a new figure if None.
 
@@ -141,7 +146,9 @@ def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=N
 
 
 def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-5, ax=None):
-    """Probability against rank, both on log scales, before (grey line) and after (blue dots) a transform, with a light per property.
+    """Probability against rank, on log scales, before and after a transform; a light per property.
+
+    Before is a grey line, after are blue dots.
 
     Args:
         before: probabilities, sorted downwards.
@@ -156,7 +163,8 @@ def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-5, 
     before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     if before.ndim != 1 or before.shape != after.shape or (np.diff(before) > 0).any():
         raise ValueError(
-            f"before and after must be one-dimensional, of one length, before sorted; got {before.shape} and {after.shape}"
+            "before and after must be one-dimensional, of one length, before sorted; got "
+            f"{before.shape} and {after.shape}"
         )
     ax = new_axes(ax)
     rank, kept = np.arange(1, len(before) + 1), after > 0
@@ -206,7 +214,9 @@ def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-5, 
 
 
 def simplex(points, corners: Sequence[str], *, ax=None):
-    """Distributions over three choices as points of a triangle, coloured and marked by their largest entry, counted at the corners.
+    """Distributions over three choices as points of a triangle, counted at the corners.
+
+    Points are coloured and marked by their largest entry.
 
     Args:
         points: [n, 3], each row a distribution.
@@ -214,7 +224,8 @@ def simplex(points, corners: Sequence[str], *, ax=None):
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: the points are no distributions over three choices, or there are not three names.
+        ValueError: the points are no distributions over three choices, or there are not three
+            names.
     """
     points = np.asarray(points, dtype=float)
     if (
@@ -224,7 +235,8 @@ def simplex(points, corners: Sequence[str], *, ax=None):
         or not np.allclose(points.sum(1), 1)
     ):
         raise ValueError(
-            f"points must be [n, 3], each row adding up to 1, with 3 corners; got {points.shape} and {len(corners)} corners"
+            f"points must be [n, 3], each row adding up to 1, with 3 corners; got {points.shape} "
+            f"and {len(corners)} corners"
         )
     ax = new_axes(ax)
     place = np.array([[0, 0], [1, 0], [0.5, np.sqrt(3) / 2]])

@@ -11,7 +11,9 @@ __all__ = ["phasors"]
 
 
 def phasors(angles, labels: Sequence[str], *, title: str = "", ax=None):
-    """One dial per angle, its hand turned by it, counterclockwise from the right; the shadow on the horizontal line is its cosine.
+    """One dial per angle, its hand turned by it, counterclockwise from the right.
+
+    The shadow on the horizontal line is the cosine.
 
     Args:
         angles: in radians, one per dial.

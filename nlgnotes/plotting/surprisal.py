@@ -12,7 +12,7 @@ __all__ = ["surprisal_by_word", "surprisal_html"]
 
 
 def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> str:
-    """A text as HTML, each token with its surprisal: tint, underline that thickens, and the number below.
+    """A text as HTML, each token with its surprisal as tint, underline and number.
 
     Args:
         tokens: one string per token.
@@ -20,7 +20,8 @@ def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> s
         most: the surprisal of the strongest tint.
 
     Returns:
-        A string; give it to ``IPython.display.HTML``. The letters are dark on every tint, in dark mode too.
+        A string; give it to ``IPython.display.HTML``. The letters are dark on every tint, in dark
+        mode too.
 
     Raises:
         ValueError: the lengths differ, or a surprisal is negative or NaN.
@@ -29,12 +30,14 @@ def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> s
     spans = []
     for token, value in zip(tokens, values, strict=True):
         share = min(value / most, 1.0)
-        look = f"background:{_tint(share)};color:#000;border-bottom:{1 + round(4 * share)}px solid #000;padding:0 .15em"
+        line = f"{1 + round(4 * share)}px solid #000"
+        look = f"background:{_tint(share)};color:#000;border-bottom:{line};padding:0 .15em"
         number = f'<span style="display:block;font-size:.7em;line-height:1.2">{value:.1f}</span>'
         word = html.escape(token).replace("\n", "↵")
         look = f"display:inline-block;text-align:center;white-space:pre;margin:.15em .1em;{look}"
         spans.append(f'<span style="{look}">{word or "∅"}{number}</span>')
-    return f'<div role="group" aria-label="tokens with their surprisal in nats" style="line-height:1.5">{"".join(spans)}</div>'
+    label = "tokens with their surprisal in nats"
+    return f'<div role="group" aria-label="{label}" style="line-height:1.5">{"".join(spans)}</div>'
 
 
 def surprisal_by_word(words: Sequence[str], language, model, *, ax=None):

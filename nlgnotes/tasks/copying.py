@@ -1,4 +1,4 @@
-"""Copying: write again what was read. The plainest test of whether positions work beyond the trained lengths."""
+"""Copying: write again what was read. A test of positions beyond the trained lengths."""
 
 import torch
 
@@ -9,14 +9,17 @@ __all__ = ["copies"]
 
 
 def copies(n: int, shortest: int, longest: int, symbols: int, generator: torch.Generator) -> Batch:
-    """Random strings, each with itself as target: rows ``x 0 x 0`` for a decoder, a signal only where the copy is written.
+    """Random strings, each with itself as target: rows ``x 0 x 0``, for a decoder.
 
-    Trained on lengths up to *L*, a model is asked for *L* to 4 *L*: its context must hold ``2 * longest + 1`` tokens.
-    Taught in: book/architectures.ipynb.
+    There is a signal only where the copy is written.
+
+    Trained on lengths up to *L*, a model is asked for *L* to 4 *L*: its context must hold
+    ``2 * longest + 1`` tokens. Taught in: book/architectures.ipynb.
 
     Args:
         n: rows.
-        shortest, longest: the length of each string is drawn uniformly from these and those between.
+        shortest, longest: the length of each string is drawn uniformly from these and those
+            between.
         symbols: ids 1 to ``symbols``, uniform; the vocabulary has ``symbols + 1``.
         generator: where lengths and symbols are drawn from.
 
@@ -32,5 +35,5 @@ def copies(n: int, shortest: int, longest: int, symbols: int, generator: torch.G
     check_count("longest", longest, shortest)
     lengths = torch.randint(shortest, longest + 1, (n,), generator=generator).tolist()
     strings = torch.randint(1, symbols + 1, (n, longest), generator=generator).tolist()
-    rows = [string[:length] for string, length in zip(strings, lengths)]
+    rows = [string[:length] for string, length in zip(strings, lengths, strict=True)]
     return decoder_batch(rows, rows, signal="target")

@@ -1,4 +1,4 @@
-"""Dates as many languages write them, to and from ISO 8601: a small translation whose answer is always known."""
+"""Dates in many languages, to and from ISO 8601: a translation whose answer is known."""
 
 import functools
 import hashlib
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nlgnotes.validation import check_count
 
-__all__ = ["DateTask", "Dates", "GROUPS", "KINDS", "LOCALES", "by_group", "date_split"]
+__all__ = ["GROUPS", "KINDS", "LOCALES", "DateTask", "Dates", "by_group", "date_split"]
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -49,7 +49,9 @@ TEST_SHARE = 0.1
 
 
 def date_split(day: date) -> str:
-    """``"train"`` or ``"test"``, by a hash of the day alone: a tenth of all days is unseen in every language and direction.
+    """``"train"`` or ``"test"``, by a hash of the day alone.
+
+    So a tenth of all days is unseen in every language and direction.
 
     >>> date_split(date(2024, 3, 5)), date_split(date(2024, 2, 1))
     ('train', 'test')
@@ -84,7 +86,7 @@ class DateTask:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """What stands before the source and says what to do: the direction, the locale, the style."""
+        """What stands before the source and says what to do: direction, locale, style."""
         direction, style = self.kind.split()
         return f"<{direction}>", f"<{self.locale}>", f"<{style}>"
 
@@ -96,8 +98,8 @@ class DateTask:
 class Dates:
     """All days of some years in some languages, by Babel's CLDR data, as characters.
 
-    The words are ``"<eos>"``, the tags, and each character that occurs. Babel writes Western digits in every locale.
-    Taught in: book/architectures.ipynb.
+    The words are ``"<eos>"``, the tags, and each character that occurs. Babel writes Western digits
+    in every locale. Taught in: book/architectures.ipynb.
 
     Args:
         locales: among :data:`LOCALES`.
@@ -150,7 +152,8 @@ class Dates:
         """All days of one part, in order.
 
         Raises:
-            ValueError: ``split`` is neither ``"train"`` nor ``"test"``, or its part of these years is empty.
+            ValueError: ``split`` is neither ``"train"`` nor ``"test"``, or its part of these years
+                is empty.
         """
         if split not in ("train", "test"):
             raise ValueError(f"split must be 'train' or 'test'; got {split!r}")
@@ -176,7 +179,8 @@ class Dates:
             n: how many.
             generator: where they are drawn from.
             split: which days.
-            kinds: which kinds; ``"write full"``, left out by default, asks for the weekday of an unseen day.
+            kinds: which kinds; ``"write full"``, left out by default, asks for the weekday of an
+                unseen day.
             locales: among this object's (all of them when None).
 
         Raises:
@@ -198,7 +202,10 @@ class Dates:
             torch.randint(len(choices), (n,), generator=generator).tolist()
             for choices in (days, locales, kinds)
         ]
-        return [DateTask(days[d], locales[place], kinds[k]) for d, place, k in zip(*columns)]
+        return [
+            DateTask(days[d], locales[place], kinds[k])
+            for d, place, k in zip(*columns, strict=True)
+        ]
 
     def encode(self, task: DateTask) -> tuple[list[int], list[int]]:
         """Source (tags first) and target as ids; neither holds the end.
@@ -228,7 +235,9 @@ class Dates:
 def by_group(
     tasks: Sequence[DateTask], matches: Bool[Tensor, " tasks"]
 ) -> dict[str, tuple[int, int]]:
-    """How many tasks of each group of locales were right, and of how many: ``estimate.binomial_interval`` takes it from here.
+    """How many tasks of each group of locales were right, and of how many.
+
+    These are arguments of ``intervals.binomial_interval``.
 
     Groups without a task are left out.
 
@@ -244,7 +253,9 @@ def by_group(
     found: dict[str, tuple[int, int]] = {}
     for name, locales in GROUPS.items():
         right = [
-            bool(match) for task, match in zip(tasks, matches.tolist()) if task.locale in locales
+            bool(match)
+            for task, match in zip(tasks, matches.tolist(), strict=True)
+            if task.locale in locales
         ]
         if right:
             found[name] = (sum(right), len(right))

@@ -1,13 +1,15 @@
-"""Real English from the installation: reference topics and docstrings, parsed from source files, nothing imported.
+"""Real English from the installation: reference topics and docstrings of the installed packages.
 
-The text is whatever this machine has installed, so it changes with versions: a result that
-depends on it states :func:`corpus_digest`, and :func:`corpus` says what was read and what was missing.
+They are parsed from the source files; nothing is imported. The text is whatever this machine has
+installed, so it changes with versions: a result that depends on it states :func:`corpus_digest`,
+and :func:`read_corpus` says what was read and what was missing.
 """
 
 import ast
 import functools
 import hashlib
 import importlib.util
+import io
 import os
 import re
 import sysconfig
@@ -16,11 +18,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlgnotes.reading import read_bytes
 from nlgnotes.text.prose import clean
 
 __all__ = ["Corpus", "Document", "corpus_digest", "documents", "read_corpus", "split_of"]
 
-# What a plain installation of the book brings, part by part: a package, or folders of it where the rest is thin.
+# What a plain installation of the book brings, part by part: a package, or folders of it where the
+# rest is thin.
 SOURCES = {
     "python topics": ("pydoc_data",),
     "standard library": ("",),
@@ -33,36 +37,23 @@ SOURCES = {
     "docutils": ("docutils",),
     "jinja2": ("jinja2",),
 }
-
-
 HELD_OUT_SHARE = 0.1  # of the names
-
-
-SKIPPED = {
-    "test",
-    "tests",
-    "testing",
-    "idlelib",
-    "lib2to3",
-    "encodings",
-    "turtledemo",
-    "_vendor",
-    "__pycache__",
-}
-
-
-SKIPPED |= {"site-packages", "dist-packages"}
-
-
+SKIPPED = {"test", "tests", "testing", "idlelib", "lib2to3", "encodings", "turtledemo"}
+SKIPPED |= {"_vendor", "__pycache__", "site-packages", "dist-packages"}
 THINNEST = 0.2  # the share of a file in triple quotes below which it is not read
-
-
 LEAST, MOST = 120, 6000  # characters of a document
+LARGEST_FILE = 2**23  # bytes; the reference topics, the largest that there is, have 0.7 MB
 
 
 @dataclass(frozen=True)
 class Document:
-    """One docstring or topic after cleaning: its qualified name, the prose, and the part of the installation it is from."""
+    """One docstring or topic after cleaning.
+
+    Args:
+        name: qualified, as ``os.path.join``.
+        text: the prose.
+        source: the part of the installation that it is from, a key of ``SOURCES``.
+    """
 
     name: str
     text: str
@@ -71,7 +62,12 @@ class Document:
 
 @dataclass(frozen=True)
 class Corpus:
-    """All documents in the order of their names, and how many each source gave (0: not installed)."""
+    """All documents of an installation.
+
+    Args:
+        documents: in the order of their names.
+        counts: how many each source gave; 0 where it is not installed.
+    """
 
     documents: tuple[Document, ...]
     counts: dict[str, int]
@@ -93,7 +89,7 @@ class Corpus:
 
 
 def read_corpus() -> Corpus:
-    """Read, clean and de-duplicate the text of this installation (a few seconds, once per process)."""
+    """Read, clean and de-duplicate the text of this installation: seconds, once per process."""
     return _read(tuple(SOURCES))
 
 
@@ -119,16 +115,20 @@ def documents(split: str = "train", *, sources: tuple[str, ...] | None = None) -
 
     Args:
         split: ``"train"`` or ``"held-out"``; see :func:`split_of`.
-        sources: read only these keys of ``SOURCES``, which is quicker (and keeps what they share with the others); all when None.
+        sources: read only these keys of ``SOURCES``, which is quicker (and keeps what they share
+            with the others); all when None.
 
     Raises:
         ValueError: another split or source, or an installation that gives no text for it.
     """
     if split not in ("train", "held-out"):
         raise ValueError(f"split must be 'train' or 'held-out'; got {split!r}")
+    if isinstance(sources, str):
+        raise ValueError(f"sources must be several strings, not one; got {sources!r}")
     if unknown := set(sources or ()) - set(SOURCES):
         raise ValueError(
-            f"sources must be among {', '.join(SOURCES)}; got {', '.join(sorted(unknown))}"
+            f"sources must be among {', '.join(SOURCES)}; "
+            f"got {', '.join(sorted(map(str, unknown)))}"
         )
     read = read_corpus() if sources is None else _read(tuple(s for s in SOURCES if s in sources))
     chosen = [d for d in read.documents if split_of(d.name) == split]
@@ -140,7 +140,7 @@ def documents(split: str = "train", *, sources: tuple[str, ...] | None = None) -
 
 
 def corpus_digest() -> str:
-    """SHA-256 over every name and text: two installations with one digest train on the same corpus."""
+    """SHA-256 over every name and text: with the same digest, models train on the same corpus."""
     digest = hashlib.sha256()
     for d in read_corpus().documents:
         for part in (d.name, d.text):
@@ -149,7 +149,9 @@ def corpus_digest() -> str:
 
 
 def split_of(name: str) -> str:
-    """``"held-out"`` for a tenth of all names, else ``"train"``: a function of the name alone, on any Python.
+    """``"held-out"`` for a tenth of all names, else ``"train"``.
+
+    A function of the name alone, on any Python: what is held out here is held out everywhere.
 
     >>> split_of("os.path.join")
     'train'
@@ -159,7 +161,11 @@ def split_of(name: str) -> str:
 
 
 def _new(paragraph: str, seen: set[str]) -> bool:
-    """False where most of a paragraph's runs of eight words were read before (docstrings are copied and adapted)."""
+    """Whether at most 30 % of a paragraph's runs of eight words were read before.
+
+    Docstrings are copied and adapted; with the copies, held-out text would stand in the training
+    text. What is read becomes part of ``seen``.
+    """
     words = re.findall(r"[a-z]+", paragraph.lower())
     runs = [" ".join(words[i : i + 8]) for i in range(max(1, len(words) - 7))]
     old = sum(run in seen for run in runs)
@@ -173,14 +179,16 @@ def _raw(source: str) -> Iterator[tuple[str, str]]:
         for top in _folders(folder):
             for path in _files(top):
                 parts = path.relative_to(top).with_suffix("").parts
-                module = ".".join(
-                    [p for p in folder.split("/") if p] + [p for p in parts if p != "__init__"]
-                )
+                names = [*folder.split("/"), *parts]
+                module = ".".join(name for name in names if name not in ("", "__init__"))
                 yield from (_topics if folder == "pydoc_data" else _docstrings)(module, path)
 
 
 def _folders(folder: str) -> list[Path]:
-    """Where a folder of a package (or, for ``""``, the standard library) lies, found without importing the package."""
+    """Where a folder of a package lies, found without importing the package.
+
+    For ``""`` that is the standard library.
+    """
     if not folder or folder == "pydoc_data":
         return [Path(sysconfig.get_path("stdlib"), folder)]
     package, *inside = folder.split("/")
@@ -195,26 +203,27 @@ def _folders(folder: str) -> list[Path]:
 def _files(top: Path) -> list[Path]:
     found = []
     for folder, inner, files in os.walk(top):
-        inner[:] = sorted(d for d in inner if d not in SKIPPED and not d.startswith("config-"))
-        found += [
-            Path(folder, f)
-            for f in sorted(files)
-            if f.endswith(".py") and not f.startswith("test_")
-        ]
+        # A name that is not printable may have no UTF-8: its documents could not be hashed.
+        inner[:] = sorted(
+            d for d in inner if d not in SKIPPED and not d.startswith("config-") and d.isprintable()
+        )
+        sources = (f for f in sorted(files) if f.endswith(".py") and f.isprintable())
+        found += [Path(folder, f) for f in sources if not f.startswith("test_")]
     return found
 
 
 def _parse(path: Path) -> ast.Module | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        # Line ends as Python's own reader has them: documents must not depend on the system.
+        text = io.TextIOWrapper(io.BytesIO(read_bytes(path, LARGEST_FILE)), "utf-8").read()
+        # Parsing is the cost of reading a corpus: not where a file is nearly all code.
         if sum(map(len, text.split('"""')[1::2])) < THINNEST * len(text):
-            return (
-                None  # parsing is the cost of reading a corpus: not where a file is nearly all code
-            )
+            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are the file's own business
             return ast.parse(text)
-    except (OSError, SyntaxError, ValueError, RecursionError):
+    # The parser says MemoryError, too, where code is nested too deeply.
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
@@ -231,13 +240,15 @@ def _topics(module: str, path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _sections(topic: str) -> Iterator[str]:
-    """A topic in runs of whole blocks of about 2,500 characters, so that a long one is several documents."""
+    """A topic in runs of whole blocks of some 2,500 characters: a long one is several documents."""
     run: list[str] = []
+    size = 0
     for block in topic.split("\n\n"):
         run.append(block)
-        if sum(map(len, run)) > 2500:
+        size += len(block)
+        if size > 2500:
             yield "\n\n".join(run)
-            run = []
+            run, size = [], 0
     if run:
         yield "\n\n".join(run)
 
@@ -250,16 +261,10 @@ def _docstrings(module: str, path: Path) -> Iterator[tuple[str, str]]:
     waiting: list[tuple[str, ast.AST]] = [(module, tree)]
     while waiting:
         name, node = waiting.pop()
-        first = node.body[0] if node.body else None
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
-            if len(first.value.value) >= LEAST:
-                yield name, first.value.value
+        if text := ast.get_docstring(node, clean=False) or "":
+            if len(text) >= LEAST:
+                yield name, text
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             inner = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-            waiting += [
-                (f"{name}.{child.name}", child) for child in node.body if isinstance(child, inner)
-            ]
+            children = (child for child in node.body if isinstance(child, inner))
+            waiting += [(f"{name}.{child.name}", child) for child in children]

@@ -1,20 +1,14 @@
-"""Beam search against every continuation there is; the scores of spans against the model read token by token."""
+"""Beam search against every continuation there is; spans against reading token by token."""
 
+import copy
 import itertools
+import re
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import pytest
 import torch
-from jaxtyping import TypeCheckError
 
-from nlgnotes.decoding.beam import (
-    Beams,
-    beam_search,
-    length_normalised_scores,
-    rerank,
-    span_log_probs,
-)
+from nlgnotes.decoding.beam import beam_search, span_log_probs
 from nlgnotes.decoding.generation import generate
 from nlgnotes.equations.sampling import Sampler
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
@@ -112,27 +106,101 @@ def test_rows_do_not_disturb_each_other():
         assert torch.equal(alone.tokens[0], together.tokens[row])
 
 
-class State(NamedTuple):
-    """A cache of the other kind: what was read, as a NamedTuple."""
-
-    read: torch.Tensor
-    length: int
-
-
-def test_a_named_tuple_is_a_cache_too():
-    def step(tokens, cache):
-        read = torch.cat([cache.read, tokens], 1)
-        return MODEL(read)[:, -tokens.shape[1] :], State(read, read.shape[1])
-
-    model = SimpleNamespace(
-        config=MODEL.config,
-        step=step,
-        empty_cache=lambda b, c: State(torch.zeros(b, 0, dtype=torch.long), 0),
-    )
-    assert torch.equal(go(4, model=model).tokens, go(4).tokens)
-    model.empty_cache, model.step = lambda b, c: None, lambda t, c: (MODEL(t), c)
+def test_a_cache_must_give_its_rows():
+    model = SimpleNamespace(config=MODEL.config, step=lambda t, c: (MODEL(t), c))
+    model.empty_cache = lambda batch, capacity: None
     with pytest.raises(ValueError, match="NoneType without rows"):
         go(4, model=model)
+
+
+class Ill(torch.nn.Module):
+    """The model, with one score in every row (or all of them) replaced, from a step on."""
+
+    def __init__(self, value, word=2, first=0):
+        super().__init__()
+        self.config, self.value, self.word, self.wait = MODEL.config, value, word, first
+
+    def empty_cache(self, *sizes):
+        return MODEL.empty_cache(*sizes)
+
+    def spoilt(self, logits):
+        logits = logits.clone()
+        self.wait -= 1
+        if self.wait < 0:
+            logits[..., self.word] = self.value
+        return logits
+
+    def forward(self, tokens):
+        return self.spoilt(MODEL(tokens))
+
+    def step(self, tokens, cache):
+        logits, cache = MODEL.step(tokens, cache)
+        return self.spoilt(logits), cache
+
+
+ILL = {
+    "NaN": (torch.nan, 2, "logits must not hold NaN"),
+    "+inf": (torch.inf, 2, "logits must not hold [+]inf"),
+    "all -inf": (-torch.inf, slice(None), "logits must have a finite entry in every row"),
+    "all NaN": (torch.nan, slice(None), "logits must not hold NaN"),
+}
+
+
+@pytest.mark.parametrize("kind", ILL)
+@pytest.mark.parametrize("first", [0, 1, 3])
+@pytest.mark.parametrize("beams", [1, 2, 7])
+def test_ill_logits_are_errors_at_every_step(kind, first, beams):
+    value, word, message = ILL[kind]
+    with pytest.raises(ValueError, match=message):
+        go(beams, model=Ill(value, word, first), stop=None)
+
+
+@pytest.mark.parametrize("kind", ILL)
+def test_ill_logits_in_a_span_are_errors_and_outside_of_it_are_not(kind):
+    value, word, message = ILL[kind]
+    tokens, three = torch.tensor([[0, 3, 2, 1]]), torch.tensor([3])
+    with pytest.raises(ValueError, match=message):
+        span_log_probs(Ill(value, word), tokens, torch.tensor([1]), torch.tensor([4]))
+    assert float(span_log_probs(Ill(value, word), tokens, three, three)[0]) == 0.0
+
+
+def test_what_the_model_forbids_is_no_error():
+    """A word of -inf is never written, and a span with it has log-probability -inf."""
+    found = go(7, model=Ill(-torch.inf), stop=None)
+    assert not (found.tokens == 2).any() and torch.isfinite(found.log_probs).all()
+    tokens = torch.tensor([[0, 3, 2, 1]])
+    spans = [(3, 4), (2, 4)]
+    scores = [
+        float(span_log_probs(Ill(-torch.inf), tokens, *map(torch.tensor, ([a], [b])))[0])
+        for a, b in spans
+    ]
+    assert scores[0] < 0 and scores[0] > -torch.inf and scores[1] == -torch.inf
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 6), (2, 1, 5), (5,)])
+def test_logits_of_another_shape_are_errors(shape):
+    model = Ill(0.0)
+    model.step = lambda tokens, cache: (torch.zeros(shape), cache)
+    with pytest.raises(ValueError, match=r"model.step must give .* of shape \(3, 3, 5\); got"):
+        go(2, model=model)
+
+
+def test_scores_keep_the_models_precision():
+    exact = copy.deepcopy(MODEL).double()
+    found, tokens = go(3, model=exact), PROMPT[:, :2]
+    assert found.log_probs.dtype == torch.float64
+    whole = torch.cat([PROMPT[:, None].expand(-1, 3, -1), found.tokens], -1).flatten(0, 1)
+    starts = torch.full((9,), 3)
+    spans = span_log_probs(exact, whole, starts, starts + found.lengths.flatten())
+    torch.testing.assert_close(spans.view(3, 3), found.log_probs, atol=1e-12, rtol=0)
+    for dtype in (torch.float16, torch.bfloat16):
+        half = copy.deepcopy(MODEL).to(dtype)
+        assert go(3, model=half).log_probs.dtype == torch.float32
+        one = torch.tensor([1] * 3)
+        score = span_log_probs(half, tokens, one, one + 1)
+        logits = half(tokens[:, :1])[:, 0].detach().double()
+        expected = logits.log_softmax(-1).gather(-1, tokens[:, 1:])[:, 0]
+        torch.testing.assert_close(score.double(), expected, atol=1e-6, rtol=0)
 
 
 def test_transformers_caches_can_be_searched(tmp_path):
@@ -175,28 +243,6 @@ def test_what_was_found_can_be_learned_from():
     MODEL.zero_grad()
 
 
-def test_reranking():
-    beams = Beams(
-        torch.tensor([[[1, 2], [3, 0], [0, 0]]]),
-        torch.tensor([[-1.0, -2.0, -torch.inf]]),
-        torch.tensor([[2, 1, 0]]),
-    )
-    again = rerank(beams, torch.tensor([[5.0, 7.0, 9.0]]))
-    assert again.tokens.tolist() == [[[3, 0], [1, 2], [0, 0]]] and again.lengths.tolist() == [
-        [1, 2, 0]
-    ]
-    assert again.log_probs.tolist() == [[-2.0, -1.0, -torch.inf]]
-    assert torch.equal(rerank(beams, torch.zeros(1, 3)).tokens, beams.tokens)
-    assert length_normalised_scores(beams).tolist() == [[-0.5, -2.0, -torch.inf]]
-    assert torch.equal(length_normalised_scores(beams, 0), beams.log_probs)
-    with pytest.raises(ValueError, match="scores must not hold NaN; got 1"):
-        rerank(beams, torch.tensor([[5.0, torch.nan, 9.0]]))
-    with pytest.raises((ValueError, TypeCheckError)):
-        rerank(beams, torch.zeros(1, 2))
-    with pytest.raises(ValueError, match=r"exponent must lie in \[0, inf\); got -1"):
-        length_normalised_scores(beams, -1)
-
-
 def test_spans_against_reading_on():
     tokens = torch.randint(VOCAB, (7, 8), generator=generator(2))
     starts, ends = torch.tensor([1, 2, 3, 4, 8, 1, 5]), torch.tensor([8, 4, 3, 8, 8, 2, 6])
@@ -233,3 +279,36 @@ def test_spans_against_reading_on():
 def test_bad_arguments_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         go(**changes)
+
+
+SETUP = """
+import torch
+from nlgnotes.decoding.beam import span_log_probs
+from nlgnotes.networks.transformer import Decoder, DecoderConfig
+model = Decoder(DecoderConfig(5, 9, 8, 1, 2, 8), torch.Generator().manual_seed(0))
+rows, one, two = torch.tensor([[0, 1, 2]]), torch.tensor([1]), torch.tensor([2])
+"""
+SPANS = {
+    "no rows": ("span_log_probs(model, rows[:0], one[:0], two[:0])", "tokens must not be empty"),
+    "foreign ids": (
+        "span_log_probs(model, rows + 5, one, two)",
+        r"tokens must hold ids in \[0, 5\)",
+    ),
+    "int32 rows": ("span_log_probs(model, rows.int(), one, two)", "tokens must be an int64 tensor"),
+    "float starts": (
+        "span_log_probs(model, rows, one.float(), two)",
+        "starts must be .*torch.float32",
+    ),
+    "list of ends": ("span_log_probs(model, rows, one, [2])", "ends must be an int64 .*; got list"),
+    "two ends": (
+        "span_log_probs(model, rows, one, rows[0, 1:])",
+        "one place per row .1.; got 1 and 2",
+    ),
+}
+
+
+def test_bad_spans_are_named(plain):
+    answers = plain(SETUP, {name: code for name, (code, _) in SPANS.items()})
+    for name, (_, message) in SPANS.items():
+        kind, said = answers[name]
+        assert kind == "ValueError" and re.search(message, said), (name, said)

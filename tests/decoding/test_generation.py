@@ -1,10 +1,14 @@
 """Cached generation is the uncached one; its evidence is what the model says."""
 
+import copy
+import re
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nlgnotes.decoding.generation import generate
 from nlgnotes.equations.penalties import presence_penalty, seen_tokens
@@ -33,7 +37,10 @@ class Uncached:
         return MODEL(read)[:, -tokens.shape[1] :], read
 
 
-def go(model=MODEL, seed=0, sampler=Sampler(), new=11, stop=None, prompt=PROMPT):
+PLAIN = Sampler()
+
+
+def go(model=MODEL, seed=0, sampler=PLAIN, new=11, stop=None, prompt=PROMPT):
     return generate(
         model,
         prompt,
@@ -128,7 +135,7 @@ def test_bad_arguments_are_named(changes, message):
 
 @pytest.mark.parametrize("prompt_counts", [True, False])
 def test_a_penalty_sees_what_was_said(prompt_counts):
-    # The slow road: greedy, reading everything again, with the set of tokens said made anew at each step.
+    # The slow road: greedy, reading everything again, the set of tokens said made anew each time.
     rule = partial(presence_penalty, amount=4.0)
     out = generate(
         MODEL,
@@ -168,3 +175,199 @@ def test_no_penalty_and_an_empty_one_are_the_same():
     assert torch.equal(plain.tokens, nothing.tokens) and torch.equal(
         plain.sampler_log_probs, nothing.sampler_log_probs
     )
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_a_float64_model_keeps_its_precision(batch):
+    exact, sharp = copy.deepcopy(MODEL).double(), Sampler((Temperature(0.5),))
+    out = go(exact, prompt=PROMPT[:batch], sampler=sharp)
+    assert out.log_probs.dtype == out.sampler_log_probs.dtype == torch.float64
+    logits = exact(torch.cat((PROMPT[:batch], out.tokens), 1)[:, :-1])[:, 2:].detach()
+    for scores, said in ((logits, out.log_probs), (2 * logits, out.sampler_log_probs)):
+        expected = scores.log_softmax(-1).gather(-1, out.tokens[..., None])[..., 0]
+        torch.testing.assert_close(said, expected, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_half_precision_model_is_scored_in_float32(dtype):
+    half = copy.deepcopy(MODEL).to(dtype)
+    out = go(half, new=1, sampler=Sampler((TopK(3),)))
+    assert out.log_probs.dtype == out.sampler_log_probs.dtype == torch.float32
+    logits = half.step(PROMPT, half.empty_cache(5))[0][:, -1].double()
+    expected = logits.log_softmax(-1).gather(-1, out.tokens)
+    torch.testing.assert_close(out.log_probs.double(), expected, atol=1e-6, rtol=0)
+    assert go(half, stop=3).tokens.max() < 11
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from((torch.float16, torch.bfloat16, torch.float32, torch.float64)),
+    st.floats(1e-38, 1e-3),
+    st.integers(0, 99),
+    st.booleans(),
+)
+def test_a_very_low_temperature_writes_the_likeliest_or_says_why_not(dtype, T, seed, negative):
+    """Never an id outside the vocabulary."""
+    sign = -1 if negative else 1
+    logits = sign * torch.tensor([10.0, 30.0, 20.0]).to(dtype)
+    model = constant(logits.expand(2, 1, 3))
+    try:
+        out = go(model, seed, Sampler((Temperature(T),)), new=2, prompt=torch.zeros(2, 1).long())
+    except ValueError as error:
+        assert "T" in str(error) or "scores" in str(error) or "logits" in str(error)
+    else:
+        assert (out.tokens == int(logits.argmax())).all()
+        assert torch.isfinite(out.sampler_log_probs).all()
+
+
+def constant(logits):
+    """A model that gives these logits ``[batch, 1, vocab]`` at every step."""
+    return SimpleNamespace(
+        config=SimpleNamespace(vocab_size=logits.shape[-1], context=9),
+        empty_cache=lambda batch, capacity: None,
+        step=lambda tokens, cache: (logits.expand(-1, tokens.shape[1], -1), cache),
+    )
+
+
+class Spoilt:
+    """The model; from its n-th step on, something is done to its logits."""
+
+    config = MODEL.config
+
+    def __init__(self, change, first=0):
+        self.change, self.wait = change, first
+
+    def empty_cache(self, batch, capacity):
+        return MODEL.empty_cache(batch, capacity)
+
+    def step(self, tokens, cache):
+        logits, cache = MODEL.step(tokens, cache)
+        self.wait -= 1
+        return (self.change(logits.clone()) if self.wait < 0 else logits), cache
+
+
+def one_nan(x):
+    x[..., 2] = torch.nan
+    return x
+
+
+def one_inf(x):
+    x[..., 2] = torch.inf
+    return x
+
+
+def none_left(x):
+    return torch.full_like(x, -torch.inf)
+
+
+ILL = [
+    (one_nan, "must not hold NaN"),
+    (one_inf, "must not hold [+]inf"),
+    (none_left, "must have a finite entry in every row"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), ILL)
+@pytest.mark.parametrize("first", [0, 1, 5])
+@pytest.mark.parametrize(
+    "sampler", [Sampler(), Sampler.greedy(), TopK(1), lambda x, g: torch.zeros_like(x)]
+)
+def test_ill_logits_are_errors_at_every_step(change, message, first, sampler):
+    """Whatever the sampler makes of them: the last one hides them all."""
+    with pytest.raises(ValueError, match=f"logits {message}"):
+        go(Spoilt(change, first), sampler=sampler)
+
+
+@pytest.mark.parametrize(("change", "message"), ILL)
+def test_ill_scores_of_a_penalty_or_a_sampler_are_errors(change, message):
+    with pytest.raises(ValueError, match=f"the penalty's scores {message}"):
+        penalised(lambda x, seen: change(x.clone()))
+    with pytest.raises(ValueError, match=message):
+        go(sampler=lambda x, g: change(x.clone()))
+    with pytest.raises(ValueError, match=f"logits {message}"):
+        penalised(lambda x, seen: torch.zeros_like(x), Spoilt(change))
+
+
+@pytest.mark.parametrize(
+    "shorter",
+    [lambda x: x[:, :-1], lambda x: x[:2], lambda x: x[0], lambda x: x.tolist(), lambda x: None],
+)
+def test_scores_of_another_shape_are_errors(shorter):
+    with pytest.raises(ValueError, match=r"sampler must give scores .* shape \(5, 11\); got"):
+        go(sampler=lambda x, g: shorter(x))
+    with pytest.raises(ValueError, match=r"penalty must give scores .* shape \(5, 11\); got"):
+        penalised(lambda x, seen: shorter(x))
+
+
+@pytest.mark.parametrize(
+    "logits", [torch.zeros(5, 3, 12), torch.zeros(5, 11), torch.zeros(5, 3, 11).long(), None]
+)
+def test_logits_of_another_kind_are_errors(logits):
+    with pytest.raises(ValueError, match="model.step must give floating-point logits of shape"):
+        go(Spoilt(lambda x: logits))
+
+
+def penalised(penalty, model=MODEL):
+    return generate(
+        model,
+        PROMPT,
+        max_new_tokens=3,
+        sampler=Sampler(),
+        generator=generator(0),
+        penalty=penalty,
+    )
+
+
+def test_a_row_that_has_ended_may_draw_what_is_impossible():
+    """Its log-probability is 0 by definition, not 0 times -inf."""
+    # The sampler always draws the word 1, which the model forbids, and which ends the row.
+    model = constant(torch.tensor([[[0.0, -torch.inf]], [[0.0, 0.0]]]))
+    draws = iter(([1, 0], [1, 1]))
+
+    def sampler(x, g):
+        return torch.full((2, 2), -torch.inf).scatter(1, torch.tensor(next(draws))[:, None], 0.0)
+
+    out = go(model, sampler=sampler, new=2, stop=1, prompt=torch.zeros(2, 1).long())
+    assert out.log_probs[0].tolist() == [-torch.inf, 0.0] and out.lengths.tolist() == [1, 2]
+    assert not out.log_probs.isnan().any() and out.tokens.tolist() == [[1, 0], [0, 1]]
+
+
+SETUP = """
+import numpy as np
+import torch
+from nlgnotes.decoding.generation import generate
+from nlgnotes.equations.sampling import Sampler
+from nlgnotes.networks.transformer import Decoder, DecoderConfig
+model = Decoder(DecoderConfig(7, 9, 8, 1, 2, 8), torch.Generator().manual_seed(0)).train()
+def go(prompt, **changes):
+    options = {"max_new_tokens": 2, "sampler": Sampler(), "generator": torch.Generator()}
+    return generate(model, prompt, **{**options, **changes}).tokens.shape
+ok = torch.tensor([[0, 1]])
+"""
+PROMPTS = {
+    "int32": (
+        "go(ok.int())",
+        r"prompt must be an int64 tensor .*; got torch.int32 of shape \(1, 2\)",
+    ),
+    "float": ("go(ok.float())", r"prompt must be an int64 tensor .*; got torch.float32"),
+    "bool": ("go(ok > 0)", r"prompt must be an int64 tensor .*; got torch.bool"),
+    "flat": ("go(ok[0])", r"prompt must be an int64 tensor of shape \[batch, time\]"),
+    "list": ("go([[0, 1]])", r"prompt must be an int64 tensor"),
+    "no generator": ("go(ok, generator=None)", "generator must be a torch.Generator; got None"),
+    "half a token": ("go(ok, max_new_tokens=1.5)", "max_new_tokens must be an integer"),
+    "stop at True": ("go(ok, stop_token=np.bool_(True))", "stop_token must be an integer"),
+    "a seed": ("go(ok, generator=0)", "generator must be a torch.Generator; got 0"),
+}
+
+
+NUMBERS = ("np.int64(3)", "np.uint8(3)", "torch.tensor(3)")
+
+
+def test_arguments_of_another_kind_are_named_and_numbers_of_numpy_taken(plain):
+    good = {n: f"go(ok, max_new_tokens={n}, stop_token={n} * 2)" for n in ("3", *NUMBERS)}
+    answers = plain(SETUP, {name: code for name, (code, _) in PROMPTS.items()} | good)
+    for number in good:  # the model is in training mode, which changes nothing
+        assert answers[number] == ["value", "torch.Size([1, 3])"]
+    for name, (_, message) in PROMPTS.items():
+        kind, said = answers[name]
+        assert kind == "ValueError" and re.search(message, said), (name, said)

@@ -1,12 +1,15 @@
-"""Gumbel-max against the softmax, Gumbel-softmax against torch's: the same noise, the same draw, the same gradient."""
+"""Gumbel-max against the softmax, Gumbel-softmax against torch's: noise, draws and gradients."""
 
+import inspect
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from scipy import stats
 
 from nlgnotes.equations.gumbel import gumbel_max, gumbel_noise, gumbel_softmax, straight_through
@@ -20,7 +23,7 @@ def seeded(seed):
 
 
 def theirs(logits, tau, seed, hard):
-    """torch's function, which draws from the global generator: seeded inside a fork, which is put back."""
+    """torch's function, which draws from the global generator: seeded inside a fork of it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return F.gumbel_softmax(logits, tau=tau, hard=hard)
@@ -44,7 +47,7 @@ def test_same_noise_same_value_and_same_gradient_as_torch(dtype, hard, tau):
 
 
 def test_same_distribution_as_torch_without_sharing_noise():
-    """Kolmogorov and Smirnov's test on every coordinate of the soft draws; 4 tests, false alarm 1e-7 each."""
+    """Kolmogorov and Smirnov's test on every coordinate; 4 tests, false alarm 1e-7 each."""
     logits = torch.tensor([1.0, 0.0, -1.0, 0.5], dtype=torch.float64).expand(20_000, 4)
     ours, torchs = (
         gumbel_softmax(logits, 0.7, generator(100, "ours")),
@@ -96,7 +99,7 @@ def test_gradient_flows_through_soft_and_straight_through_and_not_through_the_ar
         torch.autograd.grad(gumbel_softmax(logits, 0.8, seeded(0), hard=hard) @ reward, logits)[0]
         for hard in (False, True)
     ]
-    # By hand: softmax's Jacobian over tau. A linear reward sees no difference between soft and straight-through.
+    # By hand: softmax's Jacobian over tau. A linear reward sees no difference between the two.
     y = gumbel_softmax(logits, 0.8, seeded(0)).detach()
     by_hand = y * (reward - (y * reward).sum()) / 0.8
     assert torch.allclose(grads[0], by_hand) and torch.allclose(grads[1], by_hand)
@@ -111,11 +114,11 @@ def test_straight_through_by_hand():
 
 
 def test_a_temperature_that_rounds_everything_alike_still_moves_no_hard_draw():
-    """In float32 the soft draws at tau = 1e8 are equal to the last bit in many rows, so their own argmax is no draw."""
+    """In float32 many soft draws at tau = 1e8 are equal, so that their own argmax is no draw."""
     logits = torch.tensor([0.5, 0.3, 0.2]).log().expand(20_000, 3)
     words = gumbel_max(logits, seeded(7))
     assert int((gumbel_softmax(logits, 1e8, seeded(7)).argmax(-1) != words.argmax(-1)).sum()) > 1000
-    for tau in (1e-30, 1e4, 1e8, 1e30):
+    for tau in (1e-300, 1e-45, 1e-30, 1e4, 1e8, 1e30, 1e300):
         assert gumbel_softmax(logits, tau, seeded(7), hard=True).equal(words)
 
 
@@ -132,7 +135,7 @@ def test_the_word_may_be_sought_in_other_scores_than_the_gradient():
 
 def test_extremes_give_numbers():
     logits = torch.tensor([[1e4, -1e4, -math.inf]])
-    for tau in (1e-30, 1e30):
+    for tau in (5e-324, 1e-300, 1e-45, 1e-38, 1e-30, 1e30, 1e39, 1e300):
         y = gumbel_softmax(logits, tau, seeded(0))
         assert bool(y.isfinite().all()) and float(y[0, 2]) == 0
     assert gumbel_softmax(torch.zeros(2, 3), 1e-30, seeded(0)).sum() == 2
@@ -160,3 +163,45 @@ def test_ill_arguments_are_refused():
     ):
         with pytest.raises(ValueError, match="dtype must be"):
             f()
+
+
+@pytest.mark.parametrize("chance", [None, 0, np.random.default_rng(0), torch])
+def test_noise_wants_a_generator(chance):
+    x, before = torch.zeros(50), torch.get_rng_state()
+    for f, arguments in (
+        (gumbel_noise, ((50,), chance)),
+        (gumbel_max, (x, chance)),
+        (gumbel_softmax, (x, 1, chance)),
+    ):
+        with pytest.raises((ValueError, TypeCheckError), match="generator"):
+            inspect.unwrap(f)(*arguments)
+    with pytest.raises(ValueError, match=r"generator must be a torch\.Generator; got"):
+        inspect.unwrap(gumbel_noise)((50,), chance)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("tau", [1e-300, 1e-30, 0.5, 3, 1e30, 1e300])
+def test_a_forbidden_token_has_no_gradient_at_any_temperature(tau, dtype):
+    logits = torch.tensor([1.0, -math.inf, 0.5], dtype=dtype, requires_grad=True)
+    for hard in (False, True):
+        y = gumbel_softmax(logits, tau, seeded(1), hard=hard)
+        (slope,) = torch.autograd.grad(y @ torch.tensor([1.0, 2.0, 4.0], dtype=dtype), logits)
+        assert (
+            y[1] == slope[1] == 0 and slope.isfinite().all() and float(y.sum()) == pytest.approx(1)
+        )
+
+
+def test_scalars_of_numpy_and_torch_are_numbers():
+    x = torch.zeros(4)
+    for half in (np.float32(0.5), np.float64(0.5), np.array(0.5), torch.tensor(0.5)):
+        assert gumbel_softmax(x, half, seeded(0)).equal(gumbel_softmax(x, 0.5, seeded(0)))
+    assert gumbel_noise((np.int64(2), torch.tensor(3)), seeded(0)).shape == (2, 3)
+    for bad in (-1, 1.0, True, None):
+        with pytest.raises(ValueError, match="shape must be an integer of at least 0"):
+            inspect.unwrap(gumbel_noise)((2, bad), seeded(0))
+
+
+def test_a_soft_vector_with_a_hole_is_refused():
+    with pytest.raises(ValueError, match="soft must be finite; got 1"):
+        straight_through(torch.tensor([0.5, -math.inf]))

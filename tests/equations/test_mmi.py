@@ -1,14 +1,15 @@
-"""MMI on a joint distribution that can be written down: by hand, by Bayes, and where the ranking turns."""
+"""MMI on a joint distribution that can be written down: by hand, by Bayes, and at its limits."""
 
+import inspect
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlgnotes.equations.mmi import (
-    first_words_log_prob,
     mmi_anti_lm,
     mmi_bidi,
     mmi_switch_point,
@@ -68,16 +69,70 @@ def test_the_switch_is_where_the_ranking_turns(numbers, step):
         assert ahead < 1e-9
 
 
-def test_only_the_first_words_count():
-    logs = torch.tensor([[-1.0, -2.0, -4.0], [-3.0, 0.0, 0.0]])
-    assert first_words_log_prob(logs, 2).tolist() == [-3, -3]
-    assert first_words_log_prob(logs, 9).tolist() == logs.sum(-1).tolist()
-
-
 def test_errors():
     x = torch.zeros(2)
     for score in (mmi_anti_lm, mmi_bidi):
         with pytest.raises(ValueError, match=r"lam must lie in \[0, inf\); got -0.5"):
             score(x, x, -0.5)
-    with pytest.raises(ValueError, match="gamma must be an integer of at least 1; got 0"):
-        first_words_log_prob(x[None], 0)
+        for lam in (math.nan, math.inf, True, "1", None, 10**400):
+            with pytest.raises(ValueError, match=r"lam must lie in \[0, inf\); got"):
+                inspect.unwrap(score)(x, x, lam)
+
+
+def t(*numbers):
+    return torch.tensor(numbers)
+
+
+INF = math.inf
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_term_of_weight_zero_is_left_out(dtype):
+    three, never = t(-3.0).to(dtype), t(-INF).to(dtype)
+    for zero in (0, 0.0, -0.0, np.float32(0), torch.tensor(0)):
+        assert mmi_anti_lm(three, never, zero) == mmi_bidi(three, never, zero) == -3
+    assert mmi_bidi(never, three, 1) == mmi_bidi(never, three, np.int64(1)) == -3
+    assert mmi_anti_lm(t(-3.0), t(-1.0, -INF), 0).shape == (2,)
+
+
+@pytest.mark.parametrize("lam", [0, 0.5, 1, 1.5])
+def test_what_is_impossible_after_the_source_is_ranked_last(lam):
+    assert mmi_anti_lm(t(-INF, -INF), t(-2.0, -INF), lam).tolist() == [-INF, -INF]
+    assert mmi_bidi(t(-INF), t(-INF), lam) == -INF
+
+
+def test_pairs_that_never_meet():
+    found = pointwise_mutual_information(
+        t(-INF, -INF, -2.0), t(-1.0, -INF, -1.0), t(-1.0, -1.0, -1.0)
+    )
+    assert found.tolist() == [-INF, -INF, 0]
+
+
+def test_the_switch_where_something_is_impossible():
+    # T impossible after S; G impossible after S; both; P(T) = 0 although T follows S.
+    given, alone = t(-INF, -2.0, -INF, -2.0), t(-1.0, -2.0, -3.0, -INF)
+    generic_given, generic = t(-1.0, -INF, -INF, -1.0), t(-0.5, -1.0, -1.0, -1.0)
+    found = mmi_switch_point(given, alone, generic_given, generic)
+    assert found.tolist() == [INF, 0, 0, 0]
+
+
+def test_gradients_are_finite_at_probability_zero():
+    x = t(-INF, -1.0).requires_grad_()
+    for lam in (0, 0.3, 1, 2):
+        for loss in (mmi_anti_lm(x, t(-2.0, -2.0), lam), mmi_bidi(x, t(-2.0, -2.0), lam)):
+            if loss.requires_grad:
+                assert torch.autograd.grad(loss[1], x)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("f", [mmi_anti_lm, mmi_bidi])
+def test_what_is_no_log_probability_is_refused(f):
+    good = t(-1.0, -2.0)
+    for bad in (t(math.nan, -1.0), t(INF, -1.0), torch.tensor([1, 2]), torch.zeros(0), [0.0], None):
+        for pair in ((bad, good), (good, bad)):
+            with pytest.raises(ValueError, match=r"must (hold|be a floating-point)"):
+                inspect.unwrap(f)(*pair, 0.5)
+    with pytest.raises(ValueError, match="must have shapes that fit"):
+        inspect.unwrap(f)(good, torch.zeros(3), 0.5)
+    for g in (pointwise_mutual_information, mmi_switch_point):
+        with pytest.raises(ValueError, match="no NaN or"):
+            g(*[t(math.nan)] * (3 if g is pointwise_mutual_information else 4))

@@ -1,15 +1,21 @@
-"""Transforms: by hand, against a literal loop, laws over random rows, and draws by chi-squared (false alarm 1e-6)."""
+"""Transforms and the sampler: by hand, against a literal loop, and laws over random rows.
 
+Draws are compared by chi-squared, false alarm 1e-6.
+"""
+
+import inspect
 import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from scipy import stats
 
-from nlgnotes.equations.sampling import MinP, Sampler, Temperature, TopK, TopP
-from nlgnotes.equations.sampling_properties import entropy
+from nlgnotes.equations.sampling import MinP, Sampler, Temperature, TopK, TopP, Transform
 from nlgnotes.equations.sampling_variants import (
     MaxEntropy,
     NoisedTopK,
@@ -21,6 +27,7 @@ from nlgnotes.equations.sampling_variants import (
 from nlgnotes.randomness import generator
 
 INF = math.inf
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 EVERY = [
     Temperature(0.5),
     TopK(3),
@@ -53,7 +60,7 @@ def literal_top_p(p, P):
 
 
 @pytest.mark.parametrize("transform", EVERY, ids=IDS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(11,), (5, 11), (2, 3, 11)])
 def test_shape_dtype_not_in_place_and_dropped_stay_dropped(transform, dtype, shape):
     x = rows("laws", *shape, dtype=dtype)
@@ -92,21 +99,61 @@ def test_ill_rows_are_refused(transform):
         lambda: TemperedTopK(1, 0.0),
         lambda: Temperature(math.nan),
         lambda: Temperature(INF),
+        lambda: Temperature(10**400),
+        lambda: Temperature(np.array([1.0])),
+        lambda: Temperature(np.bool_(True)),
+        lambda: Temperature("1"),
+        lambda: TopK(2.0),
+        lambda: TopK(np.float64(2)),
+        lambda: TopK(torch.tensor([2])),
+        lambda: TopP(math.nan),
+        lambda: TopP(np.float32(1.5)),
+        lambda: MinP(None),
+        lambda: MinP(INF),
+        lambda: MaxEntropy(INF),
+        lambda: RandomMask(math.nan),
+        lambda: RandomTopK(2**63 - 1),
+        lambda: NoisedTopK(3, math.nan),
     ],
 )
 def test_ill_parameters_are_refused(make):
-    with pytest.raises(
-        ValueError,
-        match=r"must (lie in|be an integer of at least 1|be a finite number above 0).*; got",
-    ):
+    # What has another type is refused by the annotation, where the tests enforce it.
+    words = r"must (lie in|be an integer|be a finite number).*; got|Type-check error"
+    with pytest.raises((ValueError, TypeCheckError), match=words):
         make()
+
+
+SCALARS = [np.int64, np.int32, np.uint8, np.array, torch.tensor]
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+def test_integers_of_numpy_and_torch_are_counts(scalar):
+    for make in (TopK, RandomTopK, lambda k: NoisedTopK(k, 0.5), lambda k: TemperedTopK(k, 2)):
+        assert make(scalar(3)) == make(3) and repr(make(scalar(3))) == repr(make(3))
+        assert hash(make(scalar(3))) == hash(make(3))
+
+
+@pytest.mark.parametrize("scalar", [np.float32, np.float64, np.float16, np.array, torch.tensor])
+def test_floats_of_numpy_and_torch_are_numbers(scalar):
+    for make in (Temperature, TopP, MinP, MaxEntropy, TargetEntropy, RandomMask):
+        assert make(scalar(0.5)) == make(0.5) and repr(make(scalar(0.5))) == repr(make(0.5))
+    assert torch.equal(Temperature(10**30)(torch.zeros(2)), torch.zeros(2))  # no int64
 
 
 @pytest.mark.parametrize("transform", [RandomMask(0.5), NoisedTopK(3, 0.2), RandomTopK(4)])
 def test_random_transforms_want_a_generator(transform):
     for call in (transform, Sampler((transform,)).transform):
-        with pytest.raises(ValueError, match="generator must be a torch.Generator, because"):
+        with pytest.raises(ValueError, match=r"generator must be a torch\.Generator; got None"):
             call(torch.zeros(4))
+
+
+@pytest.mark.parametrize("chance", [None, 0, np.random.default_rng(0), torch])
+def test_a_draw_wants_a_generator(chance):
+    before = torch.get_rng_state()
+    for sampler in (Sampler(), Sampler.greedy(), Sampler((RandomMask(0.5),))):
+        with pytest.raises(ValueError, match=r"generator must be a torch\.Generator; got"):
+            inspect.unwrap(Sampler.sample)(sampler, torch.zeros(50), chance)
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_top_k_keeps_exactly_k_of_equals_the_smaller_ids():
@@ -155,77 +202,48 @@ def test_top_p_of_a_wide_row_sorts_no_differently(scale):
         assert kept(row) == literal_top_p(x[i].softmax(-1).tolist(), 0.9)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("vocab", [1, 2, 257, 40_000, 70_000])
+@pytest.mark.parametrize("P", ["0.1", "0.3", "0.5", "0.9", "0.999"])
+def test_top_p_of_a_uniform_row_has_the_size_of_exact_arithmetic(dtype, vocab, P):
+    left = (TopP(float(P))(torch.full((2, vocab), 3.0, dtype=dtype)) > -INF).sum(-1)
+    assert left.tolist() == [math.ceil(Fraction(P) * vocab)] * 2
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:2])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 4.0])
+def test_top_p_in_half_precision_is_that_of_the_same_numbers_in_double(dtype, scale):
+    x = rows("half", 4, 5000, scale=scale).to(dtype)
+    wide = TopP(0.8)(x.double()) > -INF
+    assert ((TopP(0.8)(x) > -INF) == wide).float().mean() > 1 - 1e-4
+
+
 def test_min_p_by_hand():
     x = torch.tensor([0.6, 0.3, 0.1]).log()
     assert [kept(MinP(p)(x)) for p in (0.0, 0.4, 1.0)] == [[0, 1, 2], [0, 1], [0]]
 
 
-@settings(deadline=None)
-@given(grids, st.floats(0.05, 2.5), st.booleans())
-def test_entropy_transforms_reach_their_target_or_its_nearer_limit(scores, E, upwards):
-    x = torch.tensor(scores).double()
-    H = float(entropy(x.softmax(-1)))
-    low, high = math.log(scores.count(max(scores))), math.log(len(scores))
-    want = min(max(E, low), high) if upwards else min(H, max(E, low))
-    y = (TargetEntropy if upwards else MaxEntropy)(E)(x)
-    assert float(entropy(y.softmax(-1))) == pytest.approx(want, abs=1e-6)
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(st.floats(0.05, 0.95), st.sampled_from([0.5, 0.25, 0.125, 2**-9]), st.floats(-20, 20))
+def test_min_p_keeps_what_stands_at_the_threshold(dtype, top, P, shift):
+    p = torch.tensor([top, P * top], dtype=dtype)
+    p[1] = P * p[0]  # exact, for P is a power of two
+    assert kept(MinP(P)(p.log())) == [0, 1]
+    # Scores need not be normalised; what the shift rounds away is no more than half a unit each.
+    assert kept(MinP(P)(p.double().log().add(shift).to(dtype))) == [0, 1]
 
 
-def test_entropy_transforms_in_float32_and_with_extreme_scales():
-    for scale in (1e-3, 1.0, 100.0):
-        x = rows("extreme", 20, 400, dtype=torch.float32, scale=scale)
-        assert (entropy(TargetEntropy(2.0)(x).softmax(-1)) - 2).abs().max() < 1e-5
-    low = rows("low", 5, 3)
-    assert MaxEntropy(1.2)(low) is low or torch.equal(MaxEntropy(1.2)(low), low)
+@pytest.mark.parametrize(("a", "b", "P"), [(0.59, 0.295, 0.5), (0.52, 0.13, 0.25), (0.6, 0.3, 0.5)])
+def test_min_p_at_its_threshold_in_float32(a, b, P):
+    assert kept(MinP(P)(torch.tensor([a, b, 1 - a - b]).log()))[:2] == [0, 1]
 
 
-def test_random_mask_drops_at_its_rate_and_never_the_top():
-    x, n = rows("mask", 20, 1), 20_000
-    x = rows("mask", 20).expand(n, 20)
-    y = RandomMask(0.3)(x, generator(0, "mask"))
-    assert (y.argmax(-1) == x.argmax(-1)).all()
-    dropped = int((y == -INF).sum())
-    # Two-sided binomial: false alarm 1e-6.
-    assert stats.binomtest(dropped, n * 19, 0.3).pvalue > 1e-6
-    assert (RandomMask(1.0)(x, generator(0)) > -INF).sum(-1).eq(1).all()
-
-
-def test_random_mask_without_the_top_leaves_one_uniform_survivor():
-    n = 12_000
-    y = RandomMask(1.0, keep_top=False)(
-        torch.tensor([5.0, 1.0, -INF, 0.0]).expand(n, 4), generator(0, "all")
-    )
-    assert (y > -INF).sum(-1).eq(1).all()
-    counts = (y > -INF).sum(0)[[0, 1, 3]]
-    assert stats.chisquare(counts.numpy()).pvalue > 1e-6  # false alarm 1e-6
-
-
-def test_noised_top_k_mixes_and_keeps_the_order():
-    x = rows("noise", 500, 30)
-    p = TopK(5)(x).softmax(-1)
-    assert torch.allclose(NoisedTopK(5, 0.0)(x, generator(0)).softmax(-1), p)
-    q = NoisedTopK(5, 0.4)(x, generator(0)).softmax(-1)
-    z = (q - 0.6 * p) / 0.4
-    order = x.argsort(-1, descending=True)[:, :5]
-    assert (
-        torch.allclose(z.sum(-1), torch.ones(500).double())
-        and (z.gather(-1, order).diff() <= 1e-9).all()
-    )
-    # The largest of 5 uniform spacings has mean (1 + 1/2 + ... + 1/5) / 5; 5.5 standard errors: false alarm below 1e-6.
-    largest = z.max(-1).values
-    assert abs(
-        largest.mean() - sum(1 / i for i in range(1, 6)) / 5
-    ) < 5.5 * largest.std() / math.sqrt(500)
-
-
-def test_random_top_k_draws_k_uniformly():
-    x = rows("k", 6).expand(12_000, 6)
-    sizes = (RandomTopK(4)(x, generator(0, "k")) > -INF).sum(-1)
-    assert (
-        stats.chisquare(torch.bincount(sizes, minlength=5)[1:5].numpy()).pvalue > 1e-6
-    )  # false alarm 1e-6
-    for k in (1, 2, 3, 4):
-        assert torch.equal(RandomTopK(4)(x, generator(0, "k"))[sizes == k], TopK(k)(x)[sizes == k])
+@given(grids, st.sampled_from([0.01, 0.1, 0.3, 0.7]))
+def test_min_p_agrees_with_the_formula(scores, P):
+    top = max(scores)
+    want = [i for i, s in enumerate(scores) if math.exp(s - top) >= P]
+    for dtype in (torch.float32, torch.float64):
+        assert kept(MinP(P)(torch.tensor(scores, dtype=dtype))) == want
 
 
 def test_order_of_composition():
@@ -234,7 +252,7 @@ def test_order_of_composition():
         one, other = Sampler((TopK(k), Temperature(T))), Sampler((Temperature(T), TopK(k)))
         assert torch.equal(one.transform(x), other.transform(x))
         assert torch.equal(one.transform(x), TemperedTopK(k, T)(x))
-    # Top-p and a temperature do not commute: half the temperature halves (.5, .3, .2) to (.66, .24, .11).
+    # Top-p and a temperature do not commute: T = 1/2 makes (.66, .24, .11) of (.5, .3, .2).
     p = torch.tensor([0.5, 0.3, 0.2]).log()
     assert kept(Sampler((Temperature(0.5), TopP(0.6))).transform(p)) == [0]
     assert kept(Sampler((TopP(0.6), Temperature(0.5))).transform(p)) == [0, 1]
@@ -257,3 +275,92 @@ def test_top_1_is_greedy_and_one_row_gives_one_token():
     assert torch.equal(Sampler.greedy().sample(x, generator(0)), x.argmax(-1))
     assert Sampler((TopK(1),)).sample(x[0], generator(0)).shape == ()
     assert Sampler.greedy() == Sampler((TopK(1),)) and hash(Sampler.greedy())
+
+
+TEMPERATURES = [5e-324, 1e-300, 1e-45, 1e-38, 1e-8, 1e-4, 0.3, 1, 7.0, 1e4, 1e38, 1e39, 1e300]
+ROWS = {
+    "positive": [10.0, 30.0, 20.0],
+    "negative": [-10.0, -3.0, -20.0],
+    "with zeros": [0.0, -1.0, 0.0],
+    "one possible": [-INF, -INF, 2.0],
+    "one token": [5.0],
+    "one forbidden": [-INF, 1.0, 4.0],
+    "largest": "max",
+    "tiny": "tiny",
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("T", TEMPERATURES)
+@pytest.mark.parametrize("name", ROWS)
+def test_a_draw_lies_in_the_vocabulary_at_every_temperature(dtype, T, name):
+    limits, row = torch.finfo(dtype), ROWS[name]
+    if row == "max":
+        row = [limits.max, limits.min, limits.max / 2]
+    if row == "tiny":
+        row = [limits.tiny, -limits.tiny, limits.smallest_normal * 3]
+    x = torch.tensor(row, dtype=dtype)
+    p = (x.double() - x.double().max()).div(T).softmax(-1)
+    for transform in (Temperature(T), TemperedTopK(len(row), T)):
+        y = transform(x)
+        assert y.dtype == dtype and not y.isnan().any() and (y < INF).all()
+        ids = Sampler((transform,)).sample(x.expand(200, -1), generator(0, "every T"))
+        assert 0 <= int(ids.min()) and int(ids.max()) < len(row)
+        assert (p[ids] > 0).all()
+        if float(p.max()) > 1 - 1e-9:
+            assert (ids == x.argmax()).all()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.floats(-(2.0**127), 2.0**127, width=32) | st.just(-INF), min_size=1, max_size=5
+    ).filter(lambda row: max(row) > -INF),
+    st.sampled_from(EVERY),
+    st.floats(1e-300, 1e300),
+    st.sampled_from(DTYPES),
+)
+def test_no_transform_leaves_the_vocabulary(row, transform, T, dtype):
+    x = torch.tensor(row, dtype=torch.float64).clamp(min=-INF, max=torch.finfo(dtype).max)
+    x = torch.where(x == -INF, x, x.clamp(min=torch.finfo(dtype).min)).to(dtype)
+    sampler = Sampler((Temperature(T), transform))
+    ids = sampler.sample(x.expand(4, -1), generator(0, "any"))
+    assert all(0 <= i < len(row) and row[i] > -INF for i in ids.tolist())
+
+
+class Broken(Transform):
+    """A transform that leaves no distribution."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def _apply(self, x, generator):
+        return torch.full_like(x, self.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, INF, -INF])
+def test_a_transform_that_leaves_no_distribution_is_refused(value):
+    with pytest.raises(ValueError, match="logits after the transforms must"):
+        Sampler((Broken(value),)).sample(torch.zeros(2, 3), generator(0))
+    with pytest.raises(ValueError, match="logits must"):
+        Sampler((Broken(value), TopK(2))).sample(torch.zeros(2, 3), generator(0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_draw_from_many_tokens_in_any_precision(dtype):
+    """Uniform over 70,000: thirds of the vocabulary are equally likely, chi-squared, 1e-6."""
+    ids = Sampler().sample(torch.zeros(1, dtype=dtype).expand(300, 70_000), generator(0, "thirds"))
+    counts = torch.bincount(ids * 3 // 70_000, minlength=3)
+    assert stats.chisquare(counts.numpy()).pvalue > 1e-6
+
+
+def test_ill_scores_are_refused_by_the_sampler():
+    for bad in (math.nan, INF, -INF):
+        for f in (lambda x: Sampler().sample(x, generator(0)), Sampler().transform):
+            with pytest.raises(ValueError, match="logits must"):
+                f(torch.full((2, 4), bad))
+    for x in (torch.zeros(3).long(), torch.zeros(0, 3), torch.zeros(3, 0), torch.tensor(1.0)):
+        with pytest.raises((ValueError, TypeCheckError)):
+            Sampler().sample(x, generator(0))
+    with pytest.raises((ValueError, TypeCheckError)):
+        Sampler([TopK(1)])

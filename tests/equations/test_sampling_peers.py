@@ -1,4 +1,4 @@
-"""Ours against transformers' logits processors: the same tokens dropped and the same scores left."""
+"""Ours against transformers' logits processors: the same tokens dropped, the same scores left."""
 
 import pytest
 import torch

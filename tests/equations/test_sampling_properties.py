@@ -1,8 +1,10 @@
-"""The three checks against the paper's formulas as literal loops, and the theorems about the transforms."""
+"""The checks against the paper's formulas as literal loops, and the theorems of the transforms."""
 
+import inspect
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -49,7 +51,7 @@ def literal_order(p, q):
 
 
 def literal_slope(x, y):
-    """The four-index formula, multiplied out, over the tokens that q keeps and wherever log p_l differs from log p_k."""
+    """The four-index formula, multiplied out, over the tokens that q keeps."""
     kept = [i for i in range(len(x)) if y[i] is not None]
     return all(
         (x[i] - x[j]) * (y[m] - y[k]) == (y[i] - y[j]) * (x[m] - x[k])
@@ -92,7 +94,7 @@ def test_by_hand():
     assert entropy(p)[1] == pytest.approx(0.112, abs=5e-4) and entropy(q)[1] == pytest.approx(
         math.log(2)
     )
-    # Breaking a tie beside another survivor breaks the slope: 0 on the left of the formula, not on the right.
+    # Breaking a tie beside another survivor breaks the slope: 0 on the left only.
     assert not slope_preserved(torch.tensor([0.4, 0.4, 0.2]), torch.tensor([0.5, 0.3, 0.2]))
     # A token from nowhere.
     assert not slope_preserved(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))
@@ -169,3 +171,44 @@ def test_entropy_falls_as_the_derivative_says():
             entropy(((1 / T + h) * x).softmax(-1)) - entropy(((1 / T - h) * x).softmax(-1))
         ) / (2 * h)
         assert torch.allclose(slope, -variance / T, atol=1e-7)
+
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("row", [[1.0, 2.0], [0.0, 40.0], [0.0, 2000.0], [3.0]])
+def test_a_forbidden_token_takes_no_part_in_the_gradient_of_the_entropy(row, dtype):
+    plain = torch.tensor(row, dtype=dtype, requires_grad=True)
+    wide = torch.tensor([*row, -math.inf, -math.inf], dtype=dtype, requires_grad=True)
+    a, b = (torch.autograd.grad(entropy(x.softmax(-1)), x)[0] for x in (plain, wide))
+    assert b.isfinite().all() and not b[len(row) :].any()
+    torch.testing.assert_close(b[: len(row)], a)
+
+
+def test_the_gradient_of_the_entropy_is_that_of_finite_differences():
+    x = torch.randn(3, 5, generator=generator(0, "entropy"), dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: entropy(z.softmax(-1)), (x,))
+
+
+@pytest.mark.parametrize("dtype", DTYPES[:2])
+def test_half_precision_is_summed_in_double(dtype):
+    p = torch.full((2, 4096), 2.0**-12, dtype=dtype)  # exact in both
+    assert entropy(p).tolist() == pytest.approx([12 * math.log(2)] * 2)
+    assert (
+        entropy_reduced(p, p).all() and order_preserved(p, p).all() and slope_preserved(p, p).all()
+    )
+
+
+@pytest.mark.parametrize("f", [entropy_reduced, order_preserved, slope_preserved])
+def test_ill_tolerances_and_tensors_are_refused(f):
+    p, plain = torch.tensor([0.5, 0.5]), inspect.unwrap(f)
+    for bad in (-1, math.nan, math.inf, True, "1"):
+        with pytest.raises(ValueError, match=r"tolerance must lie in \[0, inf\)"):
+            plain(p, p, bad)
+    for bad in (torch.tensor([1, 0]), torch.tensor(1.0), torch.zeros(0, 2), [0.5, 0.5], None):
+        with pytest.raises(ValueError, match="must hold at least one row"):
+            plain(p, bad)
+    with pytest.raises(ValueError, match="same shape"):
+        plain(p, p[None])
+    assert f(p, p, np.float32(0.5)) and f(p, p, torch.tensor(0.5))

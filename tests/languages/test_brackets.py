@@ -1,4 +1,6 @@
-"""Brackets: against a walk with a list for a stack, over every text of a toy. Laws and sampling: test_languages."""
+"""Brackets: against a walk with a list for a stack, over every text of a toy. Laws and sampling:
+test_languages.
+"""
 
 import itertools
 import math
@@ -47,7 +49,9 @@ def pushed(stack: list[str], word: str, deepest: int) -> list[str]:
 
 
 def said(stack: list[str]) -> dict[str, float]:
-    """The toy's law after a stack, written out: letters a and b stand 2 : 1, inside ( ) too, inside [ ] 1 : 2."""
+    """The toy's law after a stack, written out: letters a and b stand 2 : 1, inside ( ) too,
+    inside [ ] 1 : 2.
+    """
     letters = (1 / 3, 2 / 3) if stack[-1:] == ["["] else (2 / 3, 1 / 3)
     end = 0.1 if not stack else 0.0
     opens = {0: 0.3, 1: 0.2, 2: 0.0}[len(stack)]

@@ -1,4 +1,6 @@
-"""The dialogue language against a list of every way in which a text can come about; and what it is for."""
+"""The dialogue language against a list of every way in which a text can come about; and what it is
+for.
+"""
 
 import itertools
 import math
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from nlgnotes.documents import Documents, concatenate, replace_rows
+from nlgnotes.documents import Documents
 from nlgnotes.equations.mmi import mmi_anti_lm, mmi_bidi, mmi_switch_point
 from nlgnotes.languages import Dialogue, language_digest
 from nlgnotes.languages.listed import Listed
@@ -18,7 +20,8 @@ from nlgnotes.randomness import generator
 
 FALSE_ALARM = 1e-6
 
-# Two topics, three queries, three replies; words 2 and 3 stand in queries and in replies, and a reply is the start of another.
+# Two topics, three queries, three replies; words 2 and 3 stand in queries and in replies, and a
+# reply is the start of another.
 PRIOR, QUERIES, REPLIES = [0.6, 0.4], [[2, 1], [3, 1], [2, 3, 1]], [[4, 0], [4, 2, 0], [3, 0]]
 QUERY_TABLE, REPLY_TABLE = [[0.7, 0.0, 0.3], [0.0, 0.5, 0.5]], [[0.5, 0.0, 0.5], [0.0, 0.6, 0.4]]
 VOCAB, EPSILON, END = 5, 0.2, 0.7
@@ -46,7 +49,7 @@ def standard():
     return Dialogue.standard()
 
 
-def salad(ids, last):
+def noise(ids, last):
     p = 1.0
     for w in ids:
         p *= END if w == last else (1 - END) / (VOCAB - 1)
@@ -56,11 +59,13 @@ def salad(ids, last):
 def string(ids, last, listed, weights):
     """P of all strings that start with ids, given the topic's weights."""
     on_list = sum(w for x, w in zip(listed, weights, strict=True) if x[: len(ids)] == ids)
-    return (1 - EPSILON) * on_list + EPSILON * salad(ids, last)
+    return (1 - EPSILON) * on_list + EPSILON * noise(ids, last)
 
 
 def by_topics(ids):
-    """P(text) for each topic: a text is cut after its first "?" or <eos>, and each part comes from a list or a salad."""
+    """P(text) for each topic: a text is cut after its first "?" or <eos>, and each part comes from
+    a list or is noise.
+    """
     cut = next((i + 1 for i, w in enumerate(ids) if w in (0, 1)), len(ids))
     query, reply = ids[:cut], ids[cut:]
     return [
@@ -72,7 +77,7 @@ def by_topics(ids):
 
 
 def texts(length, words=range(1, VOCAB)):
-    """Every document of up to ``length`` tokens: finished ones, and prefixes of exactly ``length``."""
+    """Every finished document of up to ``length`` tokens, and every prefix of exactly so many."""
     ended = [[*t, 0] for n in range(length) for t in itertools.product(words, repeat=n)]
     return ended + [list(t) for t in itertools.product(words, repeat=length)]
 
@@ -235,29 +240,6 @@ def test_entropy_against_the_sum_over_strings():
         )
 
 
-@pytest.mark.parametrize("query", [[2, 1], [2, 3, 1], [4, 1]])
-def test_sampled_replies_have_their_probabilities(query):
-    n, asked = 20_000, documents(query)
-    drawn = toy().sample_replies(repeated(asked, n), generator(100, "replies"))
-    lists = [[0], [4, 0], [3, 0], [2, 0], [1, 0], [4, 2, 0]]
-    expected = (
-        toy()
-        .log_reply_given_query(repeated(asked, len(lists)), Documents.from_lists(lists))
-        .exp()
-        .tolist()
-    )
-    rows = [
-        tuple(r[:k]) for r, k in zip(drawn.tokens.tolist(), drawn.lengths.tolist(), strict=True)
-    ]
-    seen = [rows.count(tuple(x)) for x in lists]
-    assert (
-        stats.chisquare(
-            [*seen, n - sum(seen)], [*(n * p for p in expected), n * (1 - sum(expected))]
-        ).pvalue
-        > FALSE_ALARM
-    )
-
-
 def test_sampled_pairs_are_documents_with_a_reply():
     queries, replies = toy().sample_pairs(5000, generator(100, "pairs"))
     whole = toy().joined(queries, replies)
@@ -267,7 +249,8 @@ def test_sampled_pairs_are_documents_with_a_reply():
         + math.log(toy().reply_share)
     )
     torch.testing.assert_close(toy().log_prob(whole), total, rtol=1e-10, atol=1e-12)
-    # Their mean log-probability is the one that summing over short pairs gives: a z-test on one query's share.
+    # Their mean log-probability is the one that summing over short pairs gives: a z-test on one
+    # query's share.
     p = float(toy().log_query(documents([2, 1])).exp())
     hits = sum(q[:2] == [2, 1] for q in queries.tokens.tolist())
     assert stats.binomtest(hits, 5000, p).pvalue > FALSE_ALARM
@@ -323,7 +306,7 @@ def test_the_predicted_switch(topics):
             mmi_switch_point(p[best : best + 1], alone[best : best + 1], p[:1], alone[:1])
         )
         expected = math.log(20 * open_topics) / math.log(20 * topics)
-        # The salads, one in a hundred, give every string a share that is too small to see.
+        # The random strings, one in a hundred, give every string a share that is too small to see.
         assert switch == pytest.approx(expected, abs=1e-3)
         if switch < 0.999:
             assert mmi_anti_lm(p, alone, switch - 1e-3).argmax() == 0
@@ -343,14 +326,14 @@ def test_exact_scores_rank_alike(lam, query):
     torch.testing.assert_close(other - one, lam * standard().log_query(asked), rtol=1e-9, atol=1e-9)
 
 
-def test_beyond_one_even_exact_scores_choose_salad():
+def test_beyond_one_even_exact_scores_choose_noise():
     lang = standard()
     word = lang.encode("melody")[0]
     many, asked = documents([word] * 30 + [0]), lang.queries.select(torch.tensor([0]))
-    for lam, salad_wins in ((0.9, False), (1.5, True)):
+    for lam, noise_wins in ((0.9, False), (1.5, True)):
         score = mmi_anti_lm(lang.log_reply_given_query(asked, many), lang.log_reply(many), lam)
         best = mmi_anti_lm(lang.reply_log_probs(asked)[0], lang.log_reply(lang.replies), lam).max()
-        assert bool(score > best) == salad_wins
+        assert bool(score > best) == noise_wins
 
 
 def test_less_is_known_the_generic_reply_is_further_ahead():
@@ -364,7 +347,8 @@ def test_less_is_known_the_generic_reply_is_further_ahead():
         ahead, torch.tensor([20.0, 100.0, 400.0], dtype=torch.float64), rtol=0.02, atol=0
     )
     assert entropy[0] < entropy[1] < entropy[2]
-    # Half of the replies are specific: each step up in the number of topics adds half of its logarithm.
+    # Half of the replies are specific: each step up in the number of topics adds half of its
+    # logarithm.
     steps = torch.tensor([5.0, 4.0], dtype=torch.float64).log()
     torch.testing.assert_close(entropy.diff(), 0.99 * 0.5 * steps, rtol=0.01, atol=0)
     rare = Dialogue.standard(
@@ -447,7 +431,7 @@ def test_a_listed_string_by_hand():
         [0.5 * 0.25 + 0.5 * 0.2 * 0.4, 0.5 * 0.75 + 0.5 * 0.2, 0.5 * 0.2 * 0.4]
     )
     # One step ends with 0.4 or gives one of three others; there are 1 / 0.4 steps on average.
-    assert source.salad_entropy() == pytest.approx(
+    assert source.noise_entropy() == pytest.approx(
         -(0.4 * math.log(0.4) + 0.6 * math.log(0.2)) / 0.4
     )
     assert source.fits(documents([3], [3, 2, 0], [1])).tolist() == [
@@ -455,18 +439,3 @@ def test_a_listed_string_by_hand():
         [False, True],
         [False, False],
     ]
-
-
-def test_putting_documents_together():
-    a, b = documents([5], [6, 7], [8]), documents([1, 2], [3], [4, 4])
-    assert concatenate(a, b).tokens.tolist() == [[5, 1, 2], [6, 7, 3], [8, 4, 4]]
-    part = concatenate(a, b, torch.tensor([True, False, True]))
-    assert part.tokens.tolist() == [[5, 1, 2], [6, 7, 0], [8, 4, 4]] and part.lengths.tolist() == [
-        3,
-        2,
-        3,
-    ]
-    new = replace_rows(a, torch.tensor([1]), documents([9]))
-    assert new.tokens.tolist() == [[5], [9], [8]] and new.lengths.tolist() == [1, 1, 1]
-    with pytest.raises(ValueError, match="pairs; got 3 and 1"):
-        concatenate(a, documents([1]))

@@ -68,7 +68,7 @@ LANGUAGES = {
 
 @cache
 def by_paths(text: tuple[int, ...]) -> tuple[float, ...]:
-    """P(text, topic) of the toy for each topic, by listing every hidden path: no forward algorithm."""
+    """P(text, topic) of the toy for each topic, by listing every hidden path."""
     lang = toy()
     result = []
     for z in range(len(lang.topics)):
@@ -88,7 +88,7 @@ def by_paths(text: tuple[int, ...]) -> tuple[float, ...]:
 
 
 def texts(vocab_size: int, length: int) -> list[list[int]]:
-    """Every document of up to ``length`` tokens: finished ones, and prefixes of exactly ``length``."""
+    """Every finished document of up to ``length`` tokens, and every prefix of exactly so many."""
     words = range(1, vocab_size)
     ended = [[*t, 0] for n in range(length) for t in itertools.product(words, repeat=n)]
     return ended + [list(t) for t in itertools.product(words, repeat=length)]
@@ -150,7 +150,8 @@ def test_all_texts_together_have_probability_one(name, length):
 
 
 def test_toy_mean_length_and_impossible_share_against_counting():
-    # The chance to be longer than n is what all prefixes of n words have together; the tail is geometric by then.
+    # The chance to be longer than n is what all prefixes of n words have together; the tail is
+    # geometric by then.
     lang = toy()
     alive = [1.0]
     for n in range(1, 7):
@@ -163,7 +164,8 @@ def test_toy_mean_length_and_impossible_share_against_counting():
         assert stats.binomtest(successes, len(long), alive[n]).pvalue > FALSE_ALARM
     z = (long.double().mean() - lang.mean_length) / (long.double().std() / math.sqrt(len(long)))
     assert abs(float(z)) < stats.norm.isf(FALSE_ALARM / 2)
-    # Per document: tokens that the grammar cannot have put there, less epsilon * share of its length; mean zero.
+    # Per document: tokens that the grammar cannot have put there, less epsilon * share of its
+    # length; mean zero.
     where = lang.emission[
         lang.slot_class[hidden.slots], hidden.topics[:, None], hidden.entities[:, None]
     ]
@@ -233,7 +235,8 @@ def test_more_documents_than_a_chunk_in_any_order():
 
 
 def test_standard_against_a_dense_forward_pass():
-    # The package shifts rows and adds a few; here is the textbook's matrix, one hidden pair after the other.
+    # The package shifts rows and adds a few; here is the textbook's matrix, one hidden pair after
+    # the other.
     lang = standard()
     documents = lang.sample(6, generator(100, "dense"))
     got = lang.log_prob(documents)
@@ -290,7 +293,8 @@ def test_the_standard_newswire_is_what_it_promises():
     assert 230 <= lang.vocab_size <= 300 and lang.words[0] == "<eos>" and len(lang.topics) == 8
     assert 40 <= lang.mean_length <= 60
     documents = lang.sample(4000, generator(100, "promise"))
-    # At most 2 % above 120 tokens: a binomial test that a true share of 2 % fails with probability <= 1e-6.
+    # At most 2 % above 120 tokens: a binomial test that a true share of 2 % fails with probability
+    # <= 1e-6.
     assert int((documents.lengths > 120).sum()) <= stats.binom.isf(FALSE_ALARM, 4000, 0.02)
     rate = lang.entropy_rate(200, generator(100, "rate"))
     assert 1.9 < rate.low < rate.high < 2.6 and rate.n == 200
@@ -328,7 +332,8 @@ def test_even_contexts_have_one_entropy_and_uneven_have_not():
 
 
 def test_markov_entropy_rate_against_the_stationary_chain():
-    # Restarted at <eos>, the chain is a chain: its rate is the mean row entropy under the stationary law.
+    # Restarted at <eos>, the chain is a chain: its rate is the mean row entropy under the
+    # stationary law.
     lang = Markov.uneven(20, generator(100, "rate"), end=0.1)
     law = torch.linalg.matrix_power(lang.table, 4096)[0]
     exact = float((law * torch.special.entr(lang.table).sum(-1)).sum())
@@ -353,38 +358,6 @@ def test_text_reads_like_text():
         standard().decode(ids)
         == "Kestra intercepted two jets near the coast on monday. It was late."
     )
-
-
-def test_documents():
-    documents = Documents.from_lists([[3, 1, 0], [2, 0], [4, 5, 6, 0]])
-    assert documents.lengths.tolist() == [3, 2, 4] and documents.total == 9 and len(documents) == 3
-    assert documents.mask.sum(-1).tolist() == [3, 2, 4]
-    chosen = documents.select(torch.tensor([1, 0]))
-    assert chosen.tokens.tolist() == [[2, 0, 0], [3, 1, 0]] and chosen.lengths.tolist() == [2, 3]
-    assert documents.select(documents.lengths > 3).tokens.tolist() == [[4, 5, 6, 0]]
-
-
-@pytest.mark.parametrize(
-    "tokens,lengths,match",
-    [
-        (torch.zeros(0, 2, dtype=torch.long), torch.zeros(0, dtype=torch.long), "non-empty"),
-        (torch.zeros(1, 2, dtype=torch.long), torch.tensor([3]), r"\[1, 2\]; got 3"),
-        (torch.zeros(1, 2, dtype=torch.long), torch.tensor([0]), r"got 0"),
-        (torch.tensor([[1, 2]]), torch.tensor([1]), "must be 0"),
-    ],
-)
-def test_documents_that_are_none(tokens, lengths, match):
-    with pytest.raises(ValueError, match=match):
-        Documents(tokens, lengths)
-
-
-def test_documents_of_a_wrong_type():
-    with pytest.raises(WRONG_TYPE):
-        Documents(torch.zeros(1, 2, dtype=torch.int32), torch.tensor([1]))
-    with pytest.raises(WRONG_TYPE):
-        Documents(torch.tensor([[1, 2]]), torch.tensor([1, 2]))
-    with pytest.raises(ValueError, match="at least 1 document"):
-        Documents.from_lists([])
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

@@ -1,4 +1,6 @@
-"""The random LSTM: against torch's own, against its equations in plain numbers. Laws and enumeration: test_languages."""
+"""The random LSTM: against torch's own, against its equations in plain numbers. Laws and
+enumeration: test_languages.
+"""
 
 import math
 
@@ -106,7 +108,8 @@ def test_documents_end_by_chance_or_are_cut():
 
 
 def test_the_tokens_of_many_rows_follow_the_law():
-    # Beyond what enumeration reaches: the words at position 9, given their own prefixes. Counts less expectations.
+    # Beyond what enumeration reaches: the words at position 9, given their own prefixes. Counts
+    # less expectations.
     lang = oracle(vocab_size=20, hidden=8)
     drawn = lang.sample(6000, generator(100, "law"), max_length=10)
     drawn = drawn.select(drawn.lengths == 10)

@@ -1,4 +1,4 @@
-"""The encoder-decoder agrees with torch's own, reads both ways, writes one way, and steps to the same numbers."""
+"""The encoder-decoder agrees with torch's own, reads both ways and writes one way."""
 
 import pytest
 import torch
@@ -6,9 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nlgnotes.decoding.beam import beam_search
-from nlgnotes.decoding.generation import generate
-from nlgnotes.equations.sampling import TopK
 from nlgnotes.networks.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.randomness import generator
 
@@ -40,7 +37,7 @@ def test_weights_come_from_the_generator_only():
     before = torch.get_rng_state()
     a, b, c = make(0), make(0), make(1)
     assert torch.equal(before, torch.get_rng_state())
-    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters()))
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
     assert not torch.equal(a.embedding, c.embedding)
 
 
@@ -52,7 +49,7 @@ def test_parameter_count_by_hand():
 
 
 def test_equals_torch_transformer():
-    """Without positions the whole network is ``torch.nn.Transformer`` with norms first and no biases, to 1e-5."""
+    """Without positions the network is ``torch.nn.Transformer``, norms first, no biases."""
     model, c, (source, mask, target) = make(std=0.2), SMALL, pair()
     model.cos.fill_(1.0)
     model.sin.zero_()
@@ -75,14 +72,15 @@ def test_equals_torch_transformer():
         c.layers,
         nn.LayerNorm(c.width, bias=False),
     )
-    for theirs, ours in [*zip(encoder.layers, model.encoder), *zip(decoder.layers, model.decoder)]:
+    halves = (encoder.layers, model.encoder), (decoder.layers, model.decoder)
+    for theirs, ours in (pair for half in halves for pair in zip(*half, strict=True)):
         put(theirs.self_attn.in_proj_weight, ours.qkv)
         put(theirs.self_attn.out_proj.weight, ours.out)
         put(theirs.linear1.weight, ours.up)
         put(theirs.linear2.weight, ours.down)
         put(theirs.norm1.weight, ours.norm1)
         put(theirs.norm3.weight if hasattr(theirs, "norm3") else theirs.norm2.weight, ours.norm2)
-    for theirs, ours in zip(decoder.layers, model.across):
+    for theirs, ours in zip(decoder.layers, model.across, strict=True):
         put(theirs.multihead_attn.in_proj_weight, torch.cat((ours.query, ours.key_value)))
         put(theirs.multihead_attn.out_proj.weight, ours.out)
         put(theirs.norm2.weight, ours.norm)
@@ -101,32 +99,14 @@ def put(theirs, ours):
     theirs.data.copy_(ours.data)
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.integers(0, 99))
-def test_cached_equals_uncached_for_any_split(parts, seed):
-    parts = parts[: next((i for i in range(len(parts)) if sum(parts[: i + 1]) > 13), len(parts))]
-    model, (source, mask, target) = make(seed, std=0.1), pair(seed, time=sum(parts))
-    reader = model.read(source, mask)
-    cache, out, start = reader.empty_cache(2), [], 0
-    for part in parts:
-        logits, cache = reader.step(target[:, start : start + part], cache)
-        out.append(logits)
-        start += part
-    assert cache.past.length == sum(parts)
-    torch.testing.assert_close(
-        torch.cat(out, 1), model((source, mask, target)).detach(), atol=1e-5, rtol=0
-    )
-
-
 def test_it_reads_both_ways_and_writes_one_way():
     model, (source, mask, target) = make(std=0.1), pair()
     early, late = source.clone(), target.clone()
     late[:, 3:] = late[:, 3:] % 10 + 1
     assert torch.equal(model((source, mask, target))[:, :3], model((source, mask, late))[:, :3])
     assert not torch.equal(model((source, mask, target))[:, 3:], model((source, mask, late))[:, 3:])
-    early[0, -1] = (
-        early[0, -1] % 10 + 1
-    )  # the last of the source reaches the first of the target, and of the source
+    # The last of the source reaches the first of the target, and of the source.
+    early[0, -1] = early[0, -1] % 10 + 1
     assert not torch.equal(model.encode(source, mask)[0, 0], model.encode(early, mask)[0, 0])
     assert not torch.equal(model((source, mask, target))[0, 0], model((early, mask, target))[0, 0])
     early[1, ~mask[1]] = 3  # padding reaches nothing
@@ -139,72 +119,16 @@ def test_cross_attention_weights_are_the_slow_road():
     assert weights.shape == (2, 2, 3, 5, 7)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, 3, 5))
     assert (weights[:, 1, :, :, ~mask[1]] == 0).all()
-    # The slow road leads to the same logits: torch's layer tells its averaged weights for one, by the first layer's own input.
+    # Torch's layer tells its weights too: those of the first layer, from that layer's own input.
     block, cross, read = model.decoder[0], model.across[0], model.encode(source, mask)
     x = model.embedding[target]
     q, k, v = block.queries_keys_values(x, model.cos[:5], model.sin[:5])
-    x = block.found(x, nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True))
+    x = block.add_attention(x, nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True))
     theirs = nn.MultiheadAttention(12, 3, bias=False, batch_first=True)
     put(theirs.in_proj_weight, torch.cat((cross.query, cross.key_value)))
     normed = nn.functional.layer_norm(x, (12,), cross.norm)
     _, expected = theirs(normed, read, read, key_padding_mask=~mask, average_attn_weights=False)
     torch.testing.assert_close(weights[0], expected, atol=1e-5, rtol=0)
-
-
-def test_generate_writes_from_a_source():
-    """Greedy by :func:`generate` is what greedy by whole forward passes is; one source row serves many."""
-    model, (source, mask, _) = make(std=0.2), pair()
-    written = generate(
-        model.read(source, mask),
-        torch.zeros(2, 1, dtype=torch.long),
-        max_new_tokens=6,
-        sampler=TopK(1),
-        generator=generator(0),
-    )
-    target = torch.zeros(2, 1, dtype=torch.long)
-    for _ in range(6):
-        target = torch.cat(
-            (target, model((source, mask, target))[:, -1].argmax(-1, keepdim=True)), 1
-        )
-    assert torch.equal(written.tokens, target[:, 1:])
-    reader = model.read(source[:1])
-    again = generate(
-        reader,
-        torch.zeros(3, 1, dtype=torch.long),
-        max_new_tokens=6,
-        sampler=TopK(1),
-        generator=generator(0),
-    )
-    assert torch.equal(again.tokens, written.tokens[:1].expand(3, 6))
-
-
-def test_a_beam_writes_from_a_source():
-    """Its scores are those of whole forward passes, and as many beams as continuations are exhaustive search."""
-    model, (source, mask, _) = make(std=0.3), pair()
-    found = beam_search(
-        model.read(source, mask), torch.zeros(2, 1, dtype=torch.long), beams=121, max_new_tokens=2
-    )
-    every = torch.cartesian_prod(torch.arange(11), torch.arange(11))
-    target = torch.cat((torch.zeros(121, 1, dtype=torch.long), every), 1)
-    for row in range(2):
-        given = source[row : row + 1].expand(121, -1), mask[row : row + 1].expand(121, -1)
-        scores = (
-            model((*given, target[:, :-1])).log_softmax(-1).gather(-1, every[..., None]).sum((1, 2))
-        )
-        torch.testing.assert_close(
-            found.log_probs[row], scores.sort(descending=True).values, atol=1e-4, rtol=0
-        )
-        assert torch.equal(found.tokens[row, 0], every[scores.argmax()])
-
-
-def test_rows_of_a_memory():
-    model, (source, mask, target) = make(std=0.1), pair()
-    reader = model.read(source, mask)
-    _, cache = reader.step(target, reader.empty_cache(2))
-    next_token = tokens(2, 1, 9)
-    straight, _ = reader.step(next_token, cache)
-    swapped, _ = reader.step(next_token[[1, 1, 0]], cache.rows(torch.tensor([1, 1, 0])))
-    torch.testing.assert_close(swapped, straight[[1, 1, 0]], atol=1e-6, rtol=0)
 
 
 def test_bad_arguments_are_named():
@@ -226,12 +150,29 @@ def test_bad_arguments_are_named():
         model.encode(source, mask & False)
     with pytest.raises(ValueError, match="target must have as many rows as the source, 2; got 1"):
         model((source, mask, target[:1]))
+    with pytest.raises(ValueError, match="context must be at most 4194304 with heads of width 4"):
+        EncoderDecoderConfig(11, 2**23, width=12, heads=3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(1, 9), st.integers(1, 9), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3)
+)
+def test_the_shapes_of_the_weights_follow_from_the_sizes(vocab, hidden, heads, read, write):
+    config = EncoderDecoderConfig(vocab, 7, 4 * heads, read, write, heads, hidden)
+    named = {k: tuple(v.shape) for k, v in make(config=config).state_dict().items()}
+    assert dict(config.weight_shapes()) == named
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_dtypes_read_and_write(dtype):
+    model, (source, mask, target) = make(std=0.1), pair()
+    exact = model.double()((source, mask, target))
+    model = model.to(dtype)
+    logits = model((source, mask, target))
     reader = model.read(source, mask)
-    with pytest.raises(ValueError, match="batch must be the source's 2 rows; got 3"):
-        reader.empty_cache(3)
-    with pytest.raises(ValueError, match="capacity must not exceed"):
-        reader.empty_cache(2, 14)
-    with pytest.raises(ValueError, match="capacity of 4; got 5 after 0"):
-        reader.step(target, reader.empty_cache(2, 4))
-    with pytest.raises(ValueError, match="like the cache; got \\(1, 5\\)"):
-        reader.step(target[:1], reader.empty_cache(2))
+    stepped, cache = reader.step(target, reader.empty_cache(2))
+    assert logits.dtype == stepped.dtype == cache.dtype == dtype
+    slack = 40 * torch.finfo(dtype).eps
+    torch.testing.assert_close(logits.double(), exact, atol=slack, rtol=slack)
+    torch.testing.assert_close(stepped.double(), exact.detach(), atol=slack, rtol=slack)

@@ -1,4 +1,4 @@
-"""The recurrent model reads the same in one go, word by word and by its equations; its weights are drawn; it learns."""
+"""The recurrent model reads the same in one go, word by word and by its equations; it learns."""
 
 import pytest
 import torch
@@ -92,7 +92,7 @@ def test_the_log_probabilities_of_what_it_writes_are_those_it_scores():
 
 
 def test_it_learns():
-    """Words that count upwards, modulo 6: from log 7 to nearly nothing but the first word, log 6 / 9 per token."""
+    """Words that count upwards, modulo 6: only the first is open, log 6 / 9 per token."""
     starts = torch.arange(6).repeat(4)
     texts = Documents((starts[:, None] + torch.arange(9)) % 6 + 1, torch.full((24,), 9))
     model = LSTMModel(LSTMConfig(7, 9, 12), generator(0))
@@ -114,6 +114,34 @@ def test_config_goes_to_json_and_back():
         LSTMConfig.from_dict({"vocab_size": 7, "context": 9, "depth": 1})
 
 
+def test_the_shapes_of_the_weights_follow_from_the_sizes():
+    for config in (SMALL, LSTMConfig(1, 1, 1), LSTMConfig(3, 2, 11)):
+        named = {k: tuple(v.shape) for k, v in make(config=config).state_dict().items()}
+        assert dict(config.weight_shapes()) == named
+
+
+def test_rows_of_a_state():
+    model = make()
+    _, state = model.step(tokens(2, 3), model.empty_cache(2))
+    next_token = tokens(2, 1, 1)
+    straight, _ = model.step(next_token, state)
+    swapped, _ = model.step(next_token[[1, 1, 0]], state.rows(torch.tensor([1, 1, 0])))
+    torch.testing.assert_close(swapped, straight[[1, 1, 0]], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_dtypes_read_and_step(dtype):
+    model, t = make().to(dtype), tokens(3, 6)
+    stepped, state = model.step(t, model.empty_cache(3))
+    assert stepped.dtype == state.dtype == model(t).dtype == dtype
+    torch.testing.assert_close(stepped, model(t).detach())
+
+
+def step(tokens, batch, capacity=None):
+    model = make()
+    return model.step(tokens, model.empty_cache(batch, capacity))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -122,8 +150,8 @@ def test_config_goes_to_json_and_back():
         (lambda: make()(torch.full((1, 2), 7)), "tokens"),
         (lambda: make().empty_cache(2, 10), "context of 9; got 10"),
         (lambda: make().empty_cache(0), "batch"),
-        (lambda: make().step(tokens(3, 1), make().empty_cache(2)), "shape \\[2, time\\]"),
-        (lambda: make().step(tokens(2, 3), make().empty_cache(2, 2)), "capacity of 2"),
+        (lambda: step(tokens(3, 1), 2), "shape \\[2, time\\]"),
+        (lambda: step(tokens(2, 3), 2, 2), "capacity of 2; got 0 read and 3 new"),
     ],
 )
 def test_errors_speak(call, message):

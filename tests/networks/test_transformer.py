@@ -25,7 +25,7 @@ def test_weights_come_from_the_generator_only():
     before = torch.get_rng_state()
     a, b, c = make(0), make(0), make(1)
     assert torch.equal(before, torch.get_rng_state())
-    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters()))
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
     assert not torch.equal(a.embedding, c.embedding)
 
 
@@ -81,8 +81,86 @@ def test_an_old_cache_can_be_continued_again():
     assert torch.equal(first, model.step(t[:, 5:], prefix)[0])
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_every_branch_of_a_prefix_gives_its_own_logits(data):
+    """Continue any cache there is, in any order: its logits are those of its tokens, read whole."""
+    model = make(data.draw(st.integers(0, 3)))
+    known = [(model.empty_cache(2, 12), tokens(2, 0))]
+    for n in range(data.draw(st.integers(2, 8))):
+        cache, read = data.draw(st.sampled_from(known))
+        time = data.draw(st.integers(1, 3))
+        if cache.length + time > 12:
+            continue
+        new = tokens(2, time, n)
+        if data.draw(st.booleans()):
+            cache = cache.rows(torch.tensor([0, 1]))
+        logits, after = model.step(new, cache)
+        known.append((after, torch.cat((read, new), 1)))
+        whole = model(known[-1][1]).detach()[:, -time:]
+        torch.testing.assert_close(logits, whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned", "none"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_dtypes_read_and_step(dtype, positions):
+    model, t = make(config=replace(SMALL, positions=positions)), tokens(3, 6)
+    for p in model.parameters():
+        p.data.mul_(4)
+    exact = model.double()(t).detach()
+    model = model.to(dtype)
+    first, cache = model.step(t[:, :4], model.empty_cache(3))
+    second, cache = model.step(t[:, 4:5], cache)
+    third, cache = model.step(t[:, 5:], cache)
+    stepped, slack = torch.cat((first, second, third), 1), 60 * torch.finfo(dtype).eps
+    assert stepped.dtype == cache.dtype == model(t).dtype == dtype
+    for logits in (stepped, model(t).detach()):
+        torch.testing.assert_close(logits.double(), exact, atol=slack, rtol=slack)
+
+
+def test_a_step_of_float64_is_exact_where_the_scale_is_not():
+    """Heads of width 6: the root of 6 rounded to float32 would be seen at 1e-8."""
+    model = make(config=replace(SMALL, heads=2)).double()
+    for p in model.parameters():
+        p.data.mul_(6)
+    t, cache = tokens(3, 6), model.empty_cache(3)
+    steps = []
+    for at in range(6):
+        logits, cache = model.step(t[:, at : at + 1], cache)
+        steps.append(logits)
+    torch.testing.assert_close(torch.cat(steps, 1), model(t).detach(), atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_scores_beyond_float16_do_not_spoil_a_step(dtype):
+    """Queries and keys of some hundreds: scaled, a score is beyond 65,504 still."""
+    model, t = make(), tokens(3, 4)
+    for block in model.blocks:
+        block.qkv.data[:24].mul_(2e4)
+    model = model.to(dtype)
+    _, cache = model.step(t[:, :3], model.empty_cache(3))
+    logits, _ = model.step(t[:, 3:], cache)
+    q, k, _ = model.blocks[0].queries_keys_values(model.embedding[t], model.cos[:4], model.sin[:4])
+    assert (q.double() @ k.double().mT).max() / 2 > 65504 and torch.isfinite(logits).all()
+    torch.testing.assert_close(logits[:, 0], model(t)[:, -1].detach(), atol=0.02, rtol=0.02)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.sampled_from(("rotary", "learned", "none")),
+)
+def test_the_shapes_of_the_weights_follow_from_the_sizes(vocab, hidden, heads, layers, positions):
+    config = DecoderConfig(vocab, 7, 4 * heads, layers, heads, hidden, positions=positions)
+    named = {k: tuple(v.shape) for k, v in make(config=config).state_dict().items()}
+    assert dict(config.weight_shapes()) == named
+
+
 def test_positions_by_kind():
-    """Without positions the past is a bag: swapping two earlier tokens changes nothing after them. The others see the order."""
+    """Without positions the past is a bag: two earlier tokens can change places unseen."""
     t = torch.tensor([[3, 1, 4, 5, 9]])
     swapped = t[:, [1, 0, 2, 3, 4]]
     for kind in ("rotary", "learned", "none"):
@@ -95,7 +173,7 @@ def test_positions_by_kind():
         for name, p in rotary.named_parameters()
     )
     assert learned.parameter_count == rotary.parameter_count + SMALL.context * SMALL.width
-    # Learned positions are vectors added to the embedding, by hand: with them at zero the model is the one that has none.
+    # Learned positions are added to the embedding: at zero, the model is the one that has none.
     learned.places.data.zero_()
     assert torch.equal(learned(t), make(config=replace(SMALL, positions="none"))(t))
 

@@ -4,12 +4,12 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
 
-from nlgnotes import plotting  # noqa: E402
-from nlgnotes.intervals import Interval  # noqa: E402
+from nlgnotes import plotting
+from nlgnotes.intervals import Interval
 
 
 @pytest.fixture

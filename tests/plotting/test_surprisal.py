@@ -1,4 +1,6 @@
-"""Surprisal word by word: the numbers are there without the colours, and the colours leave the letters legible."""
+"""Surprisal word by word: the numbers are there without the colours, and the colours leave the
+letters legible.
+"""
 
 import re
 

@@ -8,7 +8,7 @@ import torch
 from nlgnotes import checkpoints
 from nlgnotes.decoding.generation import generate
 from nlgnotes.documents import Documents
-from nlgnotes.equations.metrics import seq_rep_n, seq_rep_n_per_document
+from nlgnotes.equations.metrics import seq_rep_n_per_document
 from nlgnotes.equations.sampling import Sampler, TopK
 from nlgnotes.intervals import mean_interval
 from nlgnotes.networks.lstm import LSTMConfig, LSTMModel
@@ -70,7 +70,7 @@ def test_unlikelihood_starts_from_a_checkpoint_and_measures_before_and_after(
             model, prompts, max_new_tokens=12, sampler=Sampler((TopK(1),)), generator=generator(0)
         )
         assert made.metrics[f"seq_rep_4{when}"]["value"] == pytest.approx(
-            seq_rep_n(written.tokens, written.lengths, 4)
+            float(seq_rep_n_per_document(written.tokens, written.lengths, 4).mean())
         )
 
 

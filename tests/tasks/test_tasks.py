@@ -1,4 +1,6 @@
-"""Dates mean one day, are split by day, and reach both designs as the same tokens; copying is copying."""
+"""Dates mean one day, are split by day, and reach both designs as the same tokens; copying is
+copying.
+"""
 
 import math
 import re
@@ -11,7 +13,7 @@ from babel.dates import format_date, get_date_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlgnotes.batches import decoder_batch, encoder_decoder_batch
+from nlgnotes.batches import encoder_decoder_batch
 from nlgnotes.decoding.generation import generate
 from nlgnotes.equations.metrics import exact_match
 from nlgnotes.equations.sampling import TopK
@@ -31,7 +33,9 @@ def test_at_least_fifty_locales_each_in_one_group():
 
 
 def test_a_date_determines_its_day():
-    """Each format writes day, month and the whole year, in a Gregorian calendar, and all days of a leap year differ."""
+    """Each format writes day, month and the whole year, in a Gregorian calendar, and all days of a
+    leap year differ.
+    """
     words = set(Dates().words)
     for locale in LOCALES:
         for style in ("long", "full"):
@@ -70,7 +74,9 @@ def test_reading_and_writing_by_hand():
 
 
 def test_the_split_is_by_day():
-    """No test day is drawn for training in any language or direction; the share is a tenth (binomial, 5.5 sigma: once in 2e7)."""
+    """No test day is drawn for training in any language or direction; the share is a tenth
+    (binomial, 5.5 sigma: once in 2e7).
+    """
     days = [date(1900, 1, 1) + timedelta(i) for i in range(73049)]
     share = sum(date_split(day) == "test" for day in days) / len(days)
     assert abs(share - 0.1) < 5.5 * math.sqrt(0.09 / len(days))
@@ -114,46 +120,11 @@ def test_encoding_round_trip(day, locale, kind):
     )
 
 
-def test_layouts_by_hand():
-    sources, targets = [[5, 6, 7], [5]], [[8], [9, 4]]
-    p = encoder_decoder_batch(sources, targets)
-    assert p.inputs.source.tolist() == [[5, 6, 7], [5, 0, 0]]
-    assert p.inputs.mask.tolist() == [[True, True, True], [True, False, False]]
-    assert p.inputs.target.tolist() == [[0, 8, 0], [0, 9, 4]] and p.targets.tolist() == [
-        [8, 0, 0],
-        [9, 4, 0],
-    ]
-    assert p.mask.tolist() == [[True, True, False], [True, True, True]]
-    j, only = decoder_batch(sources, targets), decoder_batch(sources, targets, signal="target")
-    assert j.inputs.tolist() == [[5, 6, 7, 0, 8], [5, 0, 9, 4, 0]] and j.targets.tolist() == [
-        [6, 7, 0, 8, 0],
-        [0, 9, 4, 0, 0],
-    ]
-    assert j.mask.tolist() == [[True] * 5, [True] * 4 + [False]]
-    assert only.mask.tolist() == [[False] * 3 + [True] * 2, [False, True, True, True, False]]
-    assert torch.equal(j.inputs, only.inputs) and torch.equal(j.targets, only.targets)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), min_size=1, max_size=5))
-def test_both_layouts_hold_the_same_signals(shapes):
-    sources, targets = [[3] * s for s, _ in shapes], [[*range(1, t + 1)] for _, t in shapes]
-    p, j, only = (
-        encoder_decoder_batch(sources, targets),
-        decoder_batch(sources, targets),
-        decoder_batch(sources, targets, signal="target"),
-    )
-    assert p.targets[p.mask].tolist() == only.targets[only.mask].tolist()
-    assert (
-        int(j.mask.sum())
-        == sum(s + t + 1 for s, t in shapes)
-        == int(p.inputs.mask.sum() + p.mask.sum())
-    )
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_exact_match_is_what_greedy_writing_gives(seed):
-    """Two roads, on models trained a little so that some are right: the argmax given the target, and the text itself."""
+    """Two roads, on models trained a little so that some are right: the argmax given the target,
+    and the text itself.
+    """
     model = EncoderDecoder(
         EncoderDecoderConfig(4, 8, width=32, encoder_layers=1, layers=1, heads=2, hidden=16),
         generator(seed),
@@ -178,7 +149,7 @@ def test_exact_match_is_what_greedy_writing_gives(seed):
     )
     expected = [
         w[:n] == [*row, 0]
-        for w, n, row in zip(written.tokens.tolist(), written.lengths.tolist(), rows)
+        for w, n, row in zip(written.tokens.tolist(), written.lengths.tolist(), rows, strict=True)
     ]
     assert matches.tolist() == expected and any(expected)
 
@@ -186,7 +157,7 @@ def test_exact_match_is_what_greedy_writing_gives(seed):
 def test_copies():
     batch = copies(400, 2, 6, 5, generator(0))
     lengths = []
-    for inputs, targets, mask in zip(*(t.tolist() for t in batch)):
+    for inputs, targets, mask in zip(*(t.tolist() for t in batch), strict=True):
         n = inputs.index(0)
         lengths.append(n)
         row = inputs[:n]
@@ -231,12 +202,6 @@ def test_bad_arguments_are_named():
         ValueError, match="task must be written in this object's words; got \\['<fr>'"
     ):
         FEW.encode(DateTask(date(2024, 8, 1), "fr", "read long"))
-    with pytest.raises(ValueError, match="signal must be 'all' or 'target'; got 'some'"):
-        decoder_batch([[1]], [[1]], signal="some")
-    with pytest.raises(ValueError, match="equally many, at least one; got 1 and 2"):
-        encoder_decoder_batch([[1]], [[1], [2]])
-    with pytest.raises(ValueError, match="at least one token each; got 1 empty"):
-        encoder_decoder_batch([[]], [[1]])
     with pytest.raises(ValueError, match="longest must be an integer of at least 3; got 2"):
         copies(1, 3, 2, 4, generator(0))
     with pytest.raises(ValueError, match="matches must be one per task, 0; got 1"):

@@ -1,11 +1,13 @@
 """Byte-pair encoding: by hand, against the slow oracle, and round trips of anything."""
 
 import copy
+import itertools
 import json
 import pickle
 import random
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
@@ -23,8 +25,9 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def test_by_hand():
-    # aaabdaaabac: the pair aa stands 4 times (overlaps count) and ab twice, so aa is 257. In 257 a b d 257 a b a c the pairs
-    # (257, a) and (a, b) stand twice: the smaller ids win, ab is 258. In 257 258 d 257 258 a c only (257, 258) stands twice.
+    # aaabdaaabac: the pair aa stands 4 times (overlaps count) and ab twice, so aa is 257. In
+    # 257 a b d 257 a b a c the pairs (257, a) and (a, b) stand twice: the smaller ids win, ab is
+    # 258. In 257 258 d 257 258 a c only (257, 258) stands twice.
     tokenizer = ByteBPE.train(["aaabdaaabac"], 260)
     assert tokenizer.merges == ((A, A), (A, B), (257, 258))
     assert tokenizer.encode("aaabdaaabac") == [259, D, 259, A, C]
@@ -47,7 +50,7 @@ def slow_train(texts, vocab_size):
     words = [[b + 1 for b in piece.encode()] for text in texts for piece in pieces(text)]
     merges = []
     while 257 + len(merges) < vocab_size:
-        counts = Counter(pair for word in words for pair in zip(word, word[1:], strict=False))
+        counts = Counter(pair for word in words for pair in itertools.pairwise(word))
         if not counts or max(counts.values()) < 2:
             break
         best = min(counts, key=lambda pair: (-counts[pair], pair))
@@ -59,7 +62,7 @@ def slow_train(texts, vocab_size):
 def slow_merge(word, pair, new):
     for i in range(len(word) - 1):
         if (word[i], word[i + 1]) == pair:
-            return word[:i] + [new] + slow_merge(word[i + 2 :], pair, new)
+            return [*word[:i], new, *slow_merge(word[i + 2 :], pair, new)]
     return word
 
 
@@ -115,7 +118,7 @@ def test_a_cut_character_is_replaced_not_raised():
 
 
 def test_long_runs_take_linear_time():
-    # 100,000 equal letters: a quadratic encoder needs minutes, ours encodes one piece of 40 and remembers it.
+    # 100,000 equal letters: a quadratic encoder needs minutes, ours encodes one piece of 40 once.
     text = "a" * 100_000 + " " * 100_000
     assert TRAINED.decode(TRAINED.encode(text)) == text
 
@@ -126,16 +129,79 @@ def test_lone_surrogates_are_a_clear_error(action):
         action("a\ud800")
 
 
-@pytest.mark.parametrize("ids", [[300], [-1], [True]])
+@pytest.mark.parametrize("ids", [[300], [-1], [2**70], np.array([300]), torch.tensor([-1])])
 def test_foreign_ids_are_errors(ids):
-    with pytest.raises(ValueError, match=r"ids must lie in \[0, 300\)"):
+    with pytest.raises(ValueError, match=r"ids must lie in \[0, 300\); got"):
         TRAINED.decode(ids)
 
 
-def test_tensors_must_be_one_row_of_int64():
-    for ids in (torch.zeros(2, 2, dtype=torch.long), torch.zeros(2)):
-        with pytest.raises(ValueError, match="ids must be an int64 tensor of shape"):
-            TRAINED.decode(ids)
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, np.int16])
+def test_ids_of_numpy_are_ids(kind):
+    assert ByteBPE().decode(np.array([98, 99], dtype=kind)) == "ab"
+    assert ByteBPE().decode([kind(98), 99]) == "ab" and ByteBPE().token_bytes(kind(98)) == b"a"
+    assert ByteBPE([(kind(98), 98)]) == ByteBPE([(98, 98)])
+    json.loads(ByteBPE([(kind(98), 98)]).to_json())
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.int32, torch.int16, torch.uint8])
+def test_ids_of_torch_are_ids(kind):
+    ids = torch.tensor([98, 99], dtype=kind)
+    assert ByteBPE().decode(ids) == ByteBPE().decode(list(ids)) == "ab"
+    assert ByteBPE().token_bytes(ids[0]) == b"a" and ByteBPE([ids.tolist()]).vocab_size == 258
+
+
+@pytest.mark.parametrize("one", [True, 1.0, "a", None, np.bool_(True), np.float64(1), b"a", [1]])
+def test_what_is_no_integer_is_no_id(one):
+    for wrong in (one, torch.tensor(True), torch.tensor(1.0), torch.tensor([1]), np.array([1])):
+        with pytest.raises(ValueError, match="ids must be integers; got"):
+            ByteBPE().decode([98, wrong])
+        with pytest.raises(ValueError, match="merges must be"):
+            ByteBPE([(98, wrong)])
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        torch.zeros(2, 2, dtype=torch.long),
+        torch.zeros(2),
+        torch.zeros(2) > 0,
+        torch.zeros(2).cfloat(),
+        np.zeros(2),
+        np.zeros((2, 2), dtype=int),
+        np.array(["a"]),
+        np.array(98),
+        torch.tensor(98),
+    ],
+)
+def test_tensors_must_be_one_row_of_integers(ids):
+    with pytest.raises(ValueError, match="ids must be a row of integers; got .* of shape"):
+        ByteBPE().decode(ids)
+
+
+def test_what_is_no_text_is_named(plain):
+    setup = "from nlgnotes.text.tokenizer import ByteBPE, pieces\nimport numpy as np"
+    cases = {
+        "ByteBPE().encode(b'ab')": "text must be a string; got bytes",
+        "ByteBPE().encode(None)": "text must be a string; got NoneType",
+        "ByteBPE().encode(['ab'])": "text must be a string; got list",
+        "pieces(3)": "text must be a string; got int",
+        "ByteBPE.train([None], 300)": "text must be a string; got NoneType",
+        "ByteBPE.train([b'ab'], 300)": "text must be a string; got bytes",
+        "ByteBPE.train(b'ab', 300)": "texts must be several strings, not one",
+        "ByteBPE.train(None, 300)": "texts must be strings in a list; got None",
+        "ByteBPE().decode('ab')": "ids must be a list; got 'ab'",
+        "ByteBPE().decode(98)": "ids must be a list; got 98",
+        "ByteBPE().decode(None)": "ids must be a list; got None",
+        "ByteBPE(3)": "merges must be a list; got 3",
+        "ByteBPE('ab')": "merges must be a list; got 'ab'",
+        "ByteBPE(['ab'])": "merges must be a list; got 'ab'",
+        "ByteBPE([3])": "merges must be a list; got 3",
+    }
+    answers = plain(setup, {code: code for code in cases})
+    for code, message in cases.items():
+        assert answers[code][0] == "ValueError" and message in answers[code][1], answers[code]
+    answers = plain(setup, {"numpy": "ByteBPE.train(['aaaa'], np.int64(258)).merges"})
+    assert answers["numpy"] == ["value", "((98, 98),)"]
 
 
 def test_training_arguments():
@@ -145,7 +211,9 @@ def test_training_arguments():
         ByteBPE.train("not a list", 300)
 
 
-@pytest.mark.parametrize("merges", [[(0, 1)], [(1, 257)], [(1, 2), (1, 2)], [(1, -1)]])
+@pytest.mark.parametrize(
+    "merges", [[(0, 1)], [(1, 257)], [(1, 2), (1, 2)], [(1, -1)], [(1, 2, 3)], [()], [(1, 2**70)]]
+)
 def test_impossible_merges_are_errors(merges):
     with pytest.raises(ValueError, match="merges must be new pairs of ids in"):
         ByteBPE(merges)
@@ -168,12 +236,15 @@ def changed(**keys):
 @pytest.mark.parametrize(
     "text, message",
     [
-        (TRAINED.to_json()[:-5], "must be JSON"),
+        (TRAINED.to_json()[:-5], "is not JSON"),
+        (TRAINED.to_json().replace("1,", "1.0,", 1), "nothing else"),
+        (changed(version=True), "nothing else"),
+        ("[" * 200_000, "nested too deeply"),
         ("[]", "nothing else; got list"),
         (changed(extra=1), "nothing else"),
         (changed(version=2), "nothing else"),
-        (changed(merges=[[1, 2, 3]]), "list of pairs"),
-        (changed(merges={"1": 2}), "list of pairs"),
+        (changed(merges=[[1, 2, 3]]), "merges must be"),
+        (changed(merges={"1": 2}), "merges must be"),
         (changed(merges=[[1, 2.5]]), "new pairs of ids"),
         (changed(merges=[[1, True]]), "new pairs of ids"),
     ],
@@ -181,6 +252,47 @@ def changed(**keys):
 def test_reading_is_strict(text, message):
     with pytest.raises(ValueError, match=message):
         ByteBPE.from_json(text)
+
+
+DOUBLING = [(98, 98)] + [(257 + i, 257 + i) for i in range(40)]
+
+
+def test_merges_that_double_are_refused_before_they_are_long():
+    assert len(ByteBPE(DOUBLING[:7]).token_bytes(263)) == 128
+    for read in (ByteBPE, lambda merges: ByteBPE.from_json(changed(merges=merges))):
+        with pytest.raises(ValueError, match="tokens of at most 161 bytes; got 256 of .263, 263."):
+            read(DOUBLING)
+
+
+def test_the_longest_piece_can_be_learned():
+    """A space and 40 letters of four bytes each."""
+    piece = " " + "\U00010400" * 40
+    assert pieces(piece + "\U00010400")[0] == piece and len(piece.encode()) == 161
+    tokenizer = ByteBPE.train([piece * 3], 1000)
+    assert max(len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)) == 161
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_change_of_a_file_is_read_or_refused(tmp_path_factory, data):
+    content = bytearray(TRAINED.to_json().encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    file = tmp_path_factory.getbasetemp() / "changed.json"
+    file.write_bytes(content)
+    try:
+        ByteBPE.load(file)
+    except ValueError as error:
+        assert type(error) is ValueError and "changed.json" in str(error)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.recursive(st.integers() | st.floats() | st.text() | st.none(), st.lists, max_leaves=6))
+def test_any_merges_are_taken_or_refused(merges):
+    try:
+        ByteBPE.from_json(changed(merges=merges))
+    except ValueError as error:
+        assert type(error) is ValueError
 
 
 def test_copies_and_pickles_encode_alike():

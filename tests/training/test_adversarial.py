@@ -30,21 +30,6 @@ def test_returns_by_the_double_sum(seed, discount):
     )
 
 
-def test_the_discriminator_reads_from_left_to_right_and_draws_only_from_its_generator():
-    before = torch.get_rng_state()
-    discriminator = Discriminator(9, generator(0), width=8, dropout=0.5)
-    a = torch.randint(9, (4, 7), generator=generator(1))
-    b = a.clone()
-    b[:, 5:] = (b[:, 5:] + 1) % 9
-    assert torch.equal(discriminator(a)[:, :5], discriminator(b)[:, :5]) and not torch.equal(
-        discriminator(a)[:, 5:], discriminator(b)[:, 5:]
-    )
-    assert torch.equal(
-        discriminator(a, generator(2)), discriminator(a, generator(2))
-    ) and not torch.equal(discriminator(a, generator(2)), discriminator(a))
-    assert torch.equal(before, torch.get_rng_state())
-
-
 def game(steps=60, seed=0, **options):
     """Real texts: the word 1 five times. The generator starts with six words at random."""
     texts = Documents(torch.ones(50, 5, dtype=torch.long), torch.full((50,), 5))
@@ -120,8 +105,6 @@ def test_an_interrupted_game_leaves_whole_updates():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Discriminator(1, generator(0)), "vocab_size"),
-        (lambda: Discriminator(5, generator(0), dropout=1.0), "dropout"),
         (
             lambda: discounted_returns(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), 1.5),
             "discount",

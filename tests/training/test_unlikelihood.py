@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from nlgnotes.batches import Batch, document_batch
-from nlgnotes.equations.metrics import seq_rep_n
+from nlgnotes.equations.metrics import seq_rep_n_per_document
 from nlgnotes.equations.repetition import repeated_ngrams, times_before
 from nlgnotes.equations.unlikelihood import repetition_loss
 from nlgnotes.languages import Markov
@@ -142,7 +142,7 @@ def test_it_cuts_the_loops_of_a_small_model(learned):
 
     def repeats():
         written = continue_greedily(model, prompts, 24)
-        return seq_rep_n(written.tokens, written.lengths, 4)
+        return float(seq_rep_n_per_document(written.tokens, written.lengths, 4).mean())
 
     before = repeats()
     run = sequence_unlikelihood(
