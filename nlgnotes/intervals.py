@@ -1,7 +1,4 @@
-"""Confidence intervals for means, differences, ratios and proportions.
-
-``confidence`` is the coverage, in (0, 1); ``values`` are an array, a tensor or lists of numbers.
-"""
+"""Confidence intervals for means, differences, ratios and proportions; ``confidence`` in (0, 1)."""
 
 import math
 from collections.abc import Callable
@@ -139,9 +136,9 @@ def bootstrap_interval(
 ) -> Interval:
     """The percentile bootstrap: quantiles of a statistic over resamples with replacement.
 
-    Where all units are equal every resample is the sample itself, and quantiles say nothing. The
-    mean of zeros only, or of ones only, then has Clopper and Pearson's interval, which holds for
-    the mean of any values in [0, 1]; another statistic, or another value, is refused.
+    Where all units are equal, every resample is the sample itself. The mean of zeros only, or of
+    ones only, then has Clopper and Pearson's interval, which holds for the mean of any values in
+    [0, 1]; the median of enough units is exact, by its order statistics. The rest is refused.
 
     Args:
         values: the sample, finite numbers; its first axis is the unit that is resampled.
@@ -150,10 +147,9 @@ def bootstrap_interval(
         resamples: how many resamples, at least 2.
 
     Raises:
-        ValueError: fewer than two units; all of them equal, but for the mean of zeros or ones; a
-            value, or the statistic of the sample or of a resample, that is not finite; the sample's
-            statistic outside the interval (a biased one, as the number of different values is); no
-            generator; an argument out of range.
+        ValueError: fewer than two units, or all equal, but for those two statistics; a value or a
+            statistic that is not finite; the sample's statistic outside the interval (a biased one,
+            as the number of different values is); no generator; an argument out of range.
     """
     x = _numbers("values", values)
     resamples, confidence = check_count("resamples", resamples, 2), _confidence(confidence)
@@ -163,8 +159,11 @@ def bootstrap_interval(
     _check_finite("values", x)
     value = _statistic(statistic, x)
     if (x == x[0]).all():
-        if x.ndim == 1 and x[0] in (0, 1) and _is_mean(statistic, x):
+        one, enough = x.ndim == 1, 2.0 ** (1 - len(x)) <= 1 - confidence
+        if one and x[0] in (0, 1) and _agrees(statistic, np.mean, x):
             return binomial_interval(int(x.sum()), len(x), confidence)
+        if one and enough and _agrees(statistic, np.median, x):
+            return Interval(value, value, value, len(x))
         raise ValueError(f"values must not all be equal; got {len(x)} equal units")
     rows = torch.randint(len(x), (resamples, len(x)), generator=generator).numpy()
     drawn = np.array([_statistic(statistic, x[r]) for r in rows])
@@ -280,10 +279,10 @@ def _statistic(statistic: Callable[[np.ndarray], float], x: np.ndarray) -> float
         raise ValueError(f"statistic must return one number; got {describe(found)}") from None
 
 
-def _is_mean(statistic: Callable[[np.ndarray], float], x: np.ndarray) -> bool:
-    """Whether a statistic is the mean, on the sample and with its first value replaced."""
-    other = np.concatenate([1 - x[:1], x[1:]])
-    return all(math.isclose(_statistic(statistic, a), a.mean(), abs_tol=1e-9) for a in (x, other))
+def _agrees(statistic: Callable[[np.ndarray], float], known: Callable, x: np.ndarray) -> bool:
+    """Whether two statistics agree: on the sample, with its first value replaced, on squares."""
+    tried = x, np.append(1 - x[:1], x[1:]), np.arange(len(x), dtype=float) ** 2
+    return all(math.isclose(_statistic(statistic, a), known(a), abs_tol=1e-9) for a in tried)
 
 
 def _finite(name: str, value: SupportsFloat) -> float | int:

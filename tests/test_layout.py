@@ -1,6 +1,4 @@
-"""The layout of the package: imports go one way, everything public is documented, chance is an
-argument.
-"""
+"""The layout of the package: imports go one way, all is documented, chance is an argument."""
 
 import ast
 import graphlib
@@ -11,24 +9,28 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "nlgnotes"
 # What stands in this list imports only what stands before it; the files of a folder also each
 # other.
-ORDER = [
-    "validation", "randomness", "files", "reading", "intervals", "documents", "batches",
-    "equations", "networks", "text",
-    "measurements", "checkpoints", "frames", "widgets", "claims", "plotting",
-    "languages", "tasks", "decoding", "training", "experiments", "recipes",
-]  # fmt: skip
+ORDER = """
+    validation randomness files reading intervals documents batches
+    equations networks text
+    measurements checkpoints frames widgets claims plotting
+    languages tasks decoding training experiments recipes
+""".split()
 LONGEST = 320
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(p.relative_to(PACKAGE)) for p in FILES]
 every_file = pytest.mark.parametrize("path", FILES, ids=NAMES)
 # Draws from torch's global generator, or seeds it.
-GLOBAL_CHANCE = {
-    "manual_seed", "gumbel_softmax", "rand_like", "randn_like", "randint_like", "seed", "dropout",
-}  # fmt: skip
-TAKES_GENERATOR = {
-    "rand", "randn", "randint", "randperm", "multinomial", "bernoulli", "exponential_", "normal_",
-    "uniform_", "bernoulli_", "trunc_normal_", "xavier_uniform_", "kaiming_uniform_",
-}  # fmt: skip
+GLOBAL_CHANCE = set(
+    """
+    manual_seed gumbel_softmax rand_like randn_like randint_like seed dropout
+""".split()
+)
+TAKES_GENERATOR = set(
+    """
+    rand randn randint randperm multinomial bernoulli exponential_ normal_ uniform_ bernoulli_
+    trunc_normal_ xavier_uniform_ kaiming_uniform_
+""".split()
+)
 
 
 def place(path):

@@ -147,7 +147,7 @@ def optimal_baseline(
         per_component: a number for each logit instead of one for the row.
 
     Returns:
-        ``[*batch 1]``, or ``[*batch vocab]``; E[R] where a score is always 0 (there any constant does).
+        ``[*batch 1]``, or ``[*batch vocab]``; E[R] where a score is always 0 (any constant does).
 
     Raises:
         ValueError: as :func:`reward_gradient`.

@@ -116,8 +116,8 @@ def slope_preserved(
 
     Args:
         p, q: probabilities before and after the transform, over the last axis.
-        tolerance: how far off the line a survivor may lie, in nats, at least 0; None takes ``1 + |a|``
-            times the default, because a rounding error in p counts a-fold in q.
+        tolerance: how far off the line a survivor may lie, in nats, at least 0; None
+            takes ``1 + |a|`` times the default, because a rounding error in p counts a-fold in q.
 
     Raises:
         ValueError: the shapes differ, a row is not a distribution, or the tolerance is negative.

@@ -11,9 +11,9 @@ from torch.nn.functional import pad
 
 from nlgnotes.documents import Documents
 from nlgnotes.intervals import Interval, ratio_of_totals
-from nlgnotes.validation import check_count, check_tokens
+from nlgnotes.validation import check_count, check_generator, check_tokens
 
-__all__ = ["Language", "extended", "inside"]
+__all__ = ["Language", "check_sample", "extended", "inside"]
 
 
 class Language(ABC):
@@ -149,6 +149,19 @@ class Language(ABC):
             raise ValueError(
                 "documents must hold <eos> as their last token only; got one before the end"
             )
+
+
+def check_sample(
+    n: int, generator: torch.Generator, max_length: int | None = None
+) -> tuple[int, int | None]:
+    """What every ``sample`` checks: the counts come back as Python's own integers.
+
+    Raises:
+        ValueError: ``n`` or ``max_length`` below 1, or no ``torch.Generator``.
+    """
+    check_generator(generator)
+    longest = None if max_length is None else check_count("max_length", max_length)
+    return check_count("n", n), longest
 
 
 def inside(tokens: Int64[Tensor, "batch time"]) -> Bool[Tensor, "batch time"]:

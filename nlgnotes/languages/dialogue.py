@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from nlgnotes.documents import Documents, concatenate, replace_rows
-from nlgnotes.languages.base import Language, extended
+from nlgnotes.languages.base import Language, check_sample, extended
 from nlgnotes.languages.dialogue_tables import standard_tables
 from nlgnotes.languages.listed import Listed
 from nlgnotes.languages.tables import RowSampler, check_rows
@@ -104,9 +104,9 @@ class Dialogue(Language):
             named: share of the queries that name the topic, in (0, 1].
             epsilon, end: as above.
         """
-        check_count("topics", topics)
-        check_interval("generic", generic, 0.0, 1.0, closed="neither")
-        check_interval("named", named, 0.0, 1.0, closed="right")
+        topics = check_count("topics", topics)
+        generic = check_interval("generic", generic, 0.0, 1.0, closed="neither")
+        named = check_interval("named", named, 0.0, 1.0, closed="right")
         return cls(**standard_tables(topics, generic, named), epsilon=epsilon, end=end)
 
     @property
@@ -120,13 +120,11 @@ class Dialogue(Language):
         self, n: int, generator: torch.Generator, max_length: int | None = None
     ) -> Documents:
         """Draw ``n`` documents; see :meth:`Language.sample`."""
-        check_count("n", n)
+        n, max_length = check_sample(n, generator, max_length)
         queries, topics = self._draw_queries(n, generator)
-        documents = concatenate(
-            queries, self._draw_replies(topics, generator), self._answered(queries)
-        )
+        replies = self._draw_replies(topics, generator)
+        documents = concatenate(queries, replies, self._answered(queries))
         if max_length is not None:
-            check_count("max_length", max_length)
             documents = Documents(
                 documents.tokens[:, :max_length], documents.lengths.clamp(max=max_length)
             )
@@ -241,11 +239,10 @@ class Dialogue(Language):
 
     def sample_pairs(self, n: int, generator: torch.Generator) -> tuple[Documents, Documents]:
         """``n`` queries with their replies."""
-        check_count("n", n)
+        n, _ = check_sample(n, generator)
         queries, topics = self._draw_queries(n, generator)
-        while len(
-            silent := (~self._answered(queries)).nonzero().flatten()
-        ):  # rare, and drawn again
+        # A query without a reply is rare, and drawn again.
+        while len(silent := (~self._answered(queries)).nonzero().flatten()):
             again, topics[silent] = self._draw_queries(len(silent), generator)
             queries = replace_rows(queries, silent, again)
         return queries, self._draw_replies(topics, generator)

@@ -33,8 +33,8 @@ class Listed:
     """
 
     def __init__(self, strings: Documents, last: int, vocab_size: int, epsilon: float, end: float):
-        check_interval("epsilon", epsilon, 0.0, 1.0, closed="neither")
-        check_interval("end", end, 0.0, 1.0, closed="neither")
+        epsilon = check_interval("epsilon", epsilon, 0.0, 1.0, closed="neither")
+        end = check_interval("end", end, 0.0, 1.0, closed="neither")
         ended = (strings.tokens == last) & strings.mask
         if not bool(
             (ended.sum(-1) == 1).all()

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 from nlgnotes.documents import Documents
 from nlgnotes.languages.base import Language, extended, inside
 from nlgnotes.languages.tables import RowSampler, check_rows, sample_walks
-from nlgnotes.validation import check_count, check_interval, check_positive
+from nlgnotes.validation import check_count, check_generator, check_interval, check_positive
 
 __all__ = ["Markov"]
 
@@ -72,7 +72,7 @@ class Markov(Language):
         permutation.
         """
         words, rows = _words(vocab_size, order, end)
-        return cls(words, _with_end(_zipf_rows(rows, vocab_size - 1, exponent, generator), end))
+        return cls(words, _with_end(_zipf_rows(rows, len(words) - 1, exponent, generator), end))
 
     @classmethod
     def uneven(
@@ -92,10 +92,9 @@ class Markov(Language):
         of a context is a random one; the other words share 1 - ``top`` equally.
         """
         words, rows = _words(vocab_size, order, end)
-        check_interval("sure", sure, 0.0, 1.0)
-        check_interval("top", top, 0.0, 1.0, closed="neither")
-        if vocab_size < 3:
-            raise ValueError(f"vocab_size must be an integer of at least 3; got {vocab_size}")
+        vocab_size = check_count("vocab_size", vocab_size, 3)
+        sure = check_interval("sure", sure, 0.0, 1.0)
+        top = check_interval("top", top, 0.0, 1.0, closed="neither")
         open_rows = _zipf_rows(rows, vocab_size - 1, exponent, generator)
         chosen = torch.randperm(rows, generator=generator)[: round(sure * rows)]
         best = torch.randint(vocab_size - 1, (len(chosen),), generator=generator)
@@ -138,19 +137,19 @@ class Markov(Language):
 
 def _words(vocab_size: int, order: int, end: float) -> tuple[list[str], int]:
     """Names for the words, and the number of contexts."""
-    check_count("vocab_size", vocab_size, 2)
-    check_count("order", order)
+    vocab_size = check_count("vocab_size", vocab_size, 2)
+    order = check_count("order", order)
     check_interval("end", end, 0.0, 1.0, closed="neither")
     return ["<eos>", *(f"w{i}" for i in range(1, vocab_size))], vocab_size**order
 
 
 def _zipf_rows(rows: int, width: int, exponent: float | int, generator: torch.Generator) -> Tensor:
     """Zipf's law, in a random order for each row."""
-    check_positive("exponent", exponent)
+    check_generator(generator)
+    exponent = check_positive("exponent", exponent)
     law = torch.arange(1, width + 1, dtype=torch.float64) ** -exponent
-    return (law / law.sum())[
-        torch.rand(rows, width, generator=generator, dtype=torch.float64).argsort(-1)
-    ]
+    order = torch.rand(rows, width, generator=generator, dtype=torch.float64).argsort(-1)
+    return (law / law.sum())[order]
 
 
 def _with_end(rows: Tensor, end: float) -> Tensor:

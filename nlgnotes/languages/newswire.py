@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from nlgnotes.documents import Documents
-from nlgnotes.languages.base import Language, extended, inside
+from nlgnotes.languages.base import Language, check_sample, extended, inside
 from nlgnotes.languages.newswire_sampling import NewswireSample, draw_hidden
 from nlgnotes.languages.newswire_tables import standard_tables, toy_tables
 from nlgnotes.languages.tables import RowSampler, check_rows
@@ -205,11 +205,9 @@ class Newswire(Language):
         Raises:
             ValueError: ``n`` or ``max_length`` below 1, or a ``topic`` that does not exist.
         """
-        check_count("n", n)
-        if max_length is not None:
-            check_count("max_length", max_length)
+        n, max_length = check_sample(n, generator, max_length)
         if topic is not None:
-            check_count("topic", topic, 0)
+            topic = check_count("topic", topic, 0)
             if topic >= len(self.topics):
                 raise ValueError(f"topic must lie in [0, {len(self.topics)}); got {topic}")
         return draw_hidden(self, n, generator, max_length, topic)

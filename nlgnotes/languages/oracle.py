@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, pad
 
 from nlgnotes.documents import Documents
-from nlgnotes.languages.base import Language, extended, inside
-from nlgnotes.validation import check_count, check_interval
+from nlgnotes.languages.base import Language, check_sample, extended, inside
+from nlgnotes.validation import check_count, check_generator, check_interval
 
 __all__ = ["LSTMOracle"]
 
@@ -58,9 +58,10 @@ class LSTMOracle(Language):
     def __init__(
         self, vocab_size: int, generator: torch.Generator, *, hidden: int = 32, end: float = 0.001
     ):
-        check_count("vocab_size", vocab_size, 2)
-        check_count("hidden", hidden)
-        check_interval("end", end, 0.0, 1.0, closed="neither")
+        vocab_size = check_count("vocab_size", vocab_size, 2)
+        hidden = check_count("hidden", hidden)
+        end = check_interval("end", end, 0.0, 1.0, closed="neither")
+        check_generator(generator)
         super().__init__(["<eos>", *(f"w{i}" for i in range(1, vocab_size))])
         self.hidden, self.end = hidden, float(end)
 
@@ -74,9 +75,8 @@ class LSTMOracle(Language):
         self.bias = normal(4 * hidden)
         self.output_weight = normal(hidden, vocab_size - 1)
         self.output_bias = normal(vocab_size - 1)
-        self._read = (
-            self.embedding @ self.input_weight + self.bias
-        )  # what each word brings to the gates
+        # What each word brings to the gates.
+        self._read = self.embedding @ self.input_weight + self.bias
 
     # -- drawing ------------------------------------------------------------------------------
 
@@ -84,9 +84,7 @@ class LSTMOracle(Language):
         self, n: int, generator: torch.Generator, max_length: int | None = None
     ) -> Documents:
         """Draw ``n`` documents, cut at ``max_length`` tokens; see :meth:`Language.sample`."""
-        check_count("n", n)
-        if max_length is not None:
-            check_count("max_length", max_length)
+        n, max_length = check_sample(n, generator, max_length)
         # Each step ends with the same probability whatever stands before it, so the lengths can be
         # drawn first.
         u = torch.rand(n, generator=generator, dtype=torch.float64)

@@ -7,8 +7,8 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from nlgnotes.documents import Documents
-from nlgnotes.languages.base import Language
-from nlgnotes.validation import check_count
+from nlgnotes.languages.base import Language, check_sample
+from nlgnotes.validation import check_generator
 
 __all__ = ["RowSampler", "check_rows", "sample_walks"]
 
@@ -49,7 +49,12 @@ class RowSampler:
         self._steps = (sums + torch.arange(len(table))[:, None]).flatten()
 
     def draw(self, rows: Int64[Tensor, " n"], generator: torch.Generator) -> Int64[Tensor, " n"]:
-        """One draw from each of the rows asked for."""
+        """One draw from each of the rows asked for.
+
+        Raises:
+            ValueError: ``generator`` is no ``torch.Generator``.
+        """
+        check_generator(generator)
         u = torch.rand(len(rows), generator=generator, dtype=torch.float64)
         # Adding a large row number may round the sum up to the next row: the last entry is then the
         # right one.
@@ -72,11 +77,9 @@ def sample_walks(
         n, generator, max_length: as in :meth:`Language.sample`.
 
     Raises:
-        ValueError: ``n`` or ``max_length`` is below 1.
+        ValueError: as :func:`check_sample`.
     """
-    check_count("n", n)
-    if max_length is not None:
-        check_count("max_length", max_length)
+    n, max_length = check_sample(n, generator, max_length)
     state, running = torch.zeros(n, dtype=torch.long), torch.arange(n)
     steps: list[tuple[Tensor, Tensor]] = []
     while len(running) and (max_length is None or len(steps) < max_length):

@@ -3,7 +3,7 @@
 import torch
 
 from nlgnotes.batches import Batch, decoder_batch
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_generator
 
 __all__ = ["copies"]
 
@@ -24,15 +24,18 @@ def copies(n: int, shortest: int, longest: int, symbols: int, generator: torch.G
         generator: where lengths and symbols are drawn from.
 
     Raises:
-        ValueError: a count below 1, or ``longest`` below ``shortest``.
+        ValueError: a count below 1, ``longest`` below ``shortest``, or no generator.
 
     >>> batch = copies(1, 2, 2, 1, torch.Generator())
     >>> batch.inputs, batch.targets
     (tensor([[1, 1, 0, 1, 1]]), tensor([[1, 0, 1, 1, 0]]))
     """
-    for name, value in (("n", n), ("shortest", shortest), ("symbols", symbols)):
+    n, shortest, symbols = (
         check_count(name, value)
-    check_count("longest", longest, shortest)
+        for name, value in (("n", n), ("shortest", shortest), ("symbols", symbols))
+    )
+    longest = check_count("longest", longest, shortest)
+    check_generator(generator)
     lengths = torch.randint(shortest, longest + 1, (n,), generator=generator).tolist()
     strings = torch.randint(1, symbols + 1, (n, longest), generator=generator).tolist()
     rows = [string[:length] for string, length in zip(strings, lengths, strict=True)]

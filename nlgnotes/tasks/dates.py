@@ -12,7 +12,7 @@ from babel.dates import format_date
 from jaxtyping import Bool
 from torch import Tensor
 
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_generator
 
 __all__ = ["GROUPS", "KINDS", "LOCALES", "DateTask", "Dates", "by_group", "date_split"]
 
@@ -125,8 +125,8 @@ class Dates:
             raise ValueError(
                 f"locales must be different ones of {', '.join(LOCALES)}; got {locales}"
             )
-        check_count("first", first, 1000)
-        check_count("last", last, first)
+        first = check_count("first", first, 1000)
+        last = check_count("last", last, first)
         if last > 9999:
             raise ValueError(f"last must be at most 9999; got {last}")
         self.locales, self.first, self.last = locales, first, last
@@ -186,12 +186,10 @@ class Dates:
         Raises:
             ValueError: ``n`` below 1, or an unknown split, kind or locale.
         """
-        check_count("n", n)
-        kinds, locales, days = (
-            tuple(kinds),
-            self.locales if locales is None else tuple(locales),
-            self.days(split),
-        )
+        n = check_count("n", n)
+        check_generator(generator)
+        kinds, days = tuple(kinds), self.days(split)
+        locales = self.locales if locales is None else tuple(locales)
         for name, given, known in (
             ("kinds", kinds, EVERY_KIND),
             ("locales", locales, self.locales),
