@@ -1,7 +1,7 @@
 """Documents that a model writes: from nothing, or after beginnings of any lengths."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Int64
@@ -37,12 +37,12 @@ def prompts_by_length(
 
 def generate_documents(
     model: Any,
-    prefixes: Documents | int,
+    prefixes: Documents | SupportsIndex,
     *,
-    max_new_tokens: int,
+    max_new_tokens: SupportsIndex,
     generator: torch.Generator,
     sampler: Any = ANCESTRAL,
-    stop_token: int = 0,
+    stop_token: SupportsIndex = 0,
 ) -> Documents:
     """What a model writes after each prefix, up to its stop token or cut at ``max_new_tokens``.
 
@@ -69,17 +69,17 @@ def generate_documents(
     >>> new.tokens.shape
     torch.Size([2, 3])
     """
+    max_new_tokens = check_count("max_new_tokens", max_new_tokens)
     options = {
         "max_new_tokens": max_new_tokens,
         "sampler": sampler,
         "generator": generator,
-        "stop_token": stop_token,
+        "stop_token": check_count("stop_token", stop_token, 0),
     }
     if not isinstance(prefixes, Documents):
-        check_count("prefixes", prefixes)
+        prefixes = check_count("prefixes", prefixes)
         new = generate(model, torch.zeros(prefixes, 1, dtype=torch.long), **options)
         return Documents(new.tokens, new.lengths)
-    check_count("max_new_tokens", max_new_tokens)
     tokens = torch.zeros(len(prefixes), max_new_tokens, dtype=torch.long)
     lengths = torch.zeros(len(prefixes), dtype=torch.long)
     for rows, prompt in prompts_by_length(prefixes):

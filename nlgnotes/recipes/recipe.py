@@ -22,8 +22,8 @@ from nlgnotes.networks.transformer import Decoder
 from nlgnotes.text.tokenizer import ByteBPE
 from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import token_nll
-from nlgnotes.training.loop import check_generator, fit
-from nlgnotes.validation import check_count
+from nlgnotes.training.loop import fit
+from nlgnotes.validation import check_count, check_generator
 
 __all__ = [
     "SHARED",
@@ -100,7 +100,7 @@ def rows_of_like_length(lengths: Tensor, parts: int, generator: torch.Generator)
         ValueError: no row, or ``parts`` below 1.
     """
     check_count("parts", parts)
-    check_generator("generator", generator)
+    check_generator(generator)
     if not len(lengths):
         raise ValueError("lengths must hold at least one row; got none")
     order = lengths.argsort(stable=True)

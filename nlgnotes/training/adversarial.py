@@ -10,7 +10,7 @@ function, as in SeqGAN (Yu et al. 2017, arXiv:1609.05473). Taught in: book/langu
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 import torch
 import torch.nn.functional as F
@@ -24,8 +24,7 @@ from nlgnotes.equations.minimax import minimax_value
 from nlgnotes.equations.policy_gradient import discounted_returns, score_function_surrogate
 from nlgnotes.networks.discriminator import Discriminator
 from nlgnotes.training.likelihood import target_log_probs
-from nlgnotes.training.loop import check_generator
-from nlgnotes.validation import check_count, check_counts, check_interval, check_positive
+from nlgnotes.validation import check_count, check_generator, check_interval, check_positive
 
 __all__ = ["Game", "adversarial_training"]
 
@@ -57,16 +56,16 @@ def adversarial_training(
     discriminator: Discriminator,
     documents: Documents,
     *,
-    steps: int,
+    steps: SupportsIndex,
     generator: torch.Generator,
-    batch: int = 128,
-    warmup: int = 200,
-    discriminator_steps: int = 1,
-    learning_rate: float = 1e-3,
-    discriminator_learning_rate: float = 1e-3,
-    weight_decay: float = 0.01,
-    discount: float | int = 0.5,
-    memory: float | int = 0.9,
+    batch: SupportsIndex = 128,
+    warmup: SupportsIndex = 200,
+    discriminator_steps: SupportsIndex = 1,
+    learning_rate: SupportsFloat = 1e-3,
+    discriminator_learning_rate: SupportsFloat = 1e-3,
+    weight_decay: SupportsFloat = 0.01,
+    discount: SupportsFloat = 0.5,
+    memory: SupportsFloat = 0.9,
     progress: bool = True,
     callback: Callable[[int], object] | None = None,
 ) -> Game:
@@ -115,14 +114,17 @@ def adversarial_training(
             both networks keep the weights of their last whole update.
         KeyboardInterrupt: both networks keep the weights of their last whole update.
     """
-    check_counts(steps=steps, batch=batch, discriminator_steps=discriminator_steps)
-    check_count("warmup", warmup, 0)
-    check_positive("learning_rate", learning_rate)
-    check_positive("discriminator_learning_rate", discriminator_learning_rate)
-    check_interval("weight_decay", weight_decay, 0, torch.inf, closed="left")
-    check_interval("discount", discount, 0, 1)
-    check_interval("memory", memory, 0, 1, closed="left")
-    check_generator("generator", generator)
+    steps, batch = check_count("steps", steps), check_count("batch", batch)
+    discriminator_steps = check_count("discriminator_steps", discriminator_steps)
+    warmup = check_count("warmup", warmup, 0)
+    learning_rate = check_positive("learning_rate", learning_rate)
+    discriminator_learning_rate = check_positive(
+        "discriminator_learning_rate", discriminator_learning_rate
+    )
+    weight_decay = check_interval("weight_decay", weight_decay, 0, torch.inf, closed="left")
+    discount = check_interval("discount", discount, 0, 1)
+    memory = check_interval("memory", memory, 0, 1, closed="left")
+    check_generator(generator)
     length = documents.tokens.shape[1]
     # What a reward of 1 at every word up to the full length is worth at each word.
     worth = discounted_returns(

@@ -3,7 +3,7 @@
 Taught in: book/likelihood.ipynb.
 """
 
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 import torch.nn.functional as F
@@ -65,7 +65,9 @@ def target_log_probs(
 
 
 @torch.no_grad()
-def token_nll(model: nn.Module, documents: Any, batch_size: int = 256) -> Float[Tensor, "n time"]:
+def token_nll(
+    model: nn.Module, documents: Any, batch_size: SupportsIndex = 256
+) -> Float[Tensor, "n time"]:
     """The model's surprise at each token of each document, in nats; 0 where padded.
 
     Args:
@@ -81,7 +83,7 @@ def token_nll(model: nn.Module, documents: Any, batch_size: int = 256) -> Float[
         ValueError: ``batch_size`` below 1, a token outside the vocabulary, or logits that are no
             distribution: NaN, +inf, or -inf for every token.
     """
-    check_count("batch_size", batch_size)
+    batch_size = check_count("batch_size", batch_size)
     tokens, mask = documents.tokens, documents.mask
     out = torch.zeros(tokens.shape, dtype=torch.float32)
     for start in range(0, len(tokens), batch_size):

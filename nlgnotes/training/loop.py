@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import operator
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,9 @@ from tqdm import tqdm
 from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import next_token_loss
 from nlgnotes.training.run_checkpoint import RunCheckpoint
-from nlgnotes.validation import check_count, check_interval, check_positive
+from nlgnotes.validation import check_count, check_generator, check_interval, check_positive
 
-__all__ = ["check_generator", "fit", "learning_rate_at"]
+__all__ = ["fit", "learning_rate_at"]
 
 
 def learning_rate_at(step: int, steps: int, peak: float, warmup: float) -> float:
@@ -94,12 +93,15 @@ def fit(
             step. It is raised before that step's update: the model keeps its last weights.
         KeyboardInterrupt: re-raised after saving.
     """
-    _check_arguments(steps, checkpoint_every, learning_rate, clip, weight_decay, warmup)
-    check_generator("generator", generator)
-    # numpy's numbers are taken; in the history and in the settings they are Python's.
-    steps, checkpoint_every = operator.index(steps), operator.index(checkpoint_every)
-    learning_rate, weight_decay = float(learning_rate), float(weight_decay)
-    warmup, clip = float(warmup), float(clip)
+    # As Python's own floats, whatever was given: they are part of the settings that are compared.
+    steps = check_count("steps", steps)
+    checkpoint_every = check_count("checkpoint_every", checkpoint_every)
+    learning_rate = float(check_positive("learning_rate", learning_rate))
+    clip = float(check_positive("clip", clip))
+    weight_decay = check_interval("weight_decay", weight_decay, 0, math.inf, closed="left")
+    weight_decay = float(weight_decay)
+    warmup = float(check_interval("warmup", warmup, 0, 1, closed="left"))
+    check_generator(generator)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     parameters = list(trained.values())
     if not parameters:
@@ -182,12 +184,6 @@ def fit(
     return History(steps, tuple(losses), tokens, seconds)
 
 
-def check_generator(name: str, value: object) -> None:
-    """Raise ``ValueError`` unless ``value`` is a ``torch.Generator``."""
-    if not isinstance(value, torch.Generator):
-        raise ValueError(f"{name} must be a torch.Generator; got {value!r}")
-
-
 def _gradient(
     model: nn.Module,
     parameters: list[nn.Parameter],
@@ -234,22 +230,6 @@ def _check_weights(weights: dict[str, nn.Parameter], step: int) -> None:
     for name, p in weights.items():
         if not bool(p.isfinite().all()):
             raise FloatingPointError(f"weights must be finite; {name!r} is not at step {step}")
-
-
-def _check_arguments(
-    steps: object,
-    checkpoint_every: object,
-    learning_rate: object,
-    clip: object,
-    weight_decay: object,
-    warmup: object,
-) -> None:
-    check_count("steps", steps)
-    check_count("checkpoint_every", checkpoint_every)
-    check_positive("learning_rate", learning_rate)
-    check_positive("clip", clip)
-    check_interval("weight_decay", weight_decay, 0, math.inf, closed="left")
-    check_interval("warmup", warmup, 0, 1, closed="left")
 
 
 def _next_token_loss(model: nn.Module, batch: Any) -> Tensor:

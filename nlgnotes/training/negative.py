@@ -6,7 +6,7 @@ interrupted and resumed like any training. Taught in: book/degeneration.ipynb.
 
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
 import torch
 from jaxtyping import Bool, Float
@@ -45,10 +45,9 @@ class FrequentReplies:
     [True, False, True]
     """
 
-    def __init__(self, window: int = 1000, threshold: float = 0.01) -> None:
-        check_count("window", window)
-        check_interval("threshold", threshold, 0, 1, closed="neither")
-        self.window, self.threshold = window, threshold
+    def __init__(self, window: SupportsIndex = 1000, threshold: SupportsFloat = 0.01) -> None:
+        self.window = check_count("window", window)
+        self.threshold = check_interval("threshold", threshold, 0, 1, closed="neither")
         self._past: deque[tuple[int, ...]] = deque()
         self._counts: Counter[tuple[int, ...]] = Counter()
 
@@ -70,9 +69,9 @@ def bad_replies(
     ask: Callable[[torch.Generator], Documents],
     is_bad: Callable[[Documents], Tensor],
     *,
-    max_new_tokens: int,
+    max_new_tokens: SupportsIndex,
     sampler: Any = ANCESTRAL,
-    stop_token: int = 0,
+    stop_token: SupportsIndex = 0,
 ) -> Callable[[torch.Generator], Batch | None]:
     """The model's own bad replies, as the negatives of :func:`negative_training`.
 
@@ -124,7 +123,7 @@ def negative_training(
     negatives: Callable[[torch.Generator], Batch | None],
     positives: Draw | None,
     *,
-    weight: float | int = 1.0,
+    weight: SupportsFloat = 1.0,
     **options: Any,
 ) -> History:
     r"""Push down the log-probability of bad replies, with good ones beside them.
@@ -153,7 +152,7 @@ def negative_training(
             what it remembers is not in the file.
         FloatingPointError, KeyboardInterrupt: as ``training.fit``.
     """
-    check_interval("weight", weight, 0, torch.inf, closed="left")
+    weight = check_interval("weight", weight, 0, torch.inf, closed="left")
     if options.get("checkpoint") is not None and getattr(negatives, "has_memory", False):
         raise ValueError(
             "checkpoint must be None where FrequentReplies chooses the bad replies: "

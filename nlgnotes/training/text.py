@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Int64
@@ -18,13 +18,14 @@ from nlgnotes.documents import Documents
 from nlgnotes.intervals import ratio_of_totals
 from nlgnotes.text.tokenizer import ByteBPE
 from nlgnotes.training.likelihood import token_nll
-from nlgnotes.training.loop import check_generator
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_generator
 
 __all__ = ["openings", "text_metrics", "windows"]
 
 
-def openings(tokenizer: ByteBPE, texts: Sequence[str], length: int) -> Int64[Tensor, "texts time"]:
+def openings(
+    tokenizer: ByteBPE, texts: Sequence[str], length: SupportsIndex
+) -> Int64[Tensor, "texts time"]:
     """The start token and the first tokens of every text, ``length`` in all.
 
     Shorter texts are left out.
@@ -32,7 +33,7 @@ def openings(tokenizer: ByteBPE, texts: Sequence[str], length: int) -> Int64[Ten
     Raises:
         ValueError: ``length`` below 1, or every text is shorter.
     """
-    check_count("length", length)
+    length = check_count("length", length)
     rows = [[0, *tokenizer.encode(text)][:length] for text in texts]
     long = [row for row in rows if len(row) == length]
     if not long:
@@ -44,7 +45,11 @@ def openings(tokenizer: ByteBPE, texts: Sequence[str], length: int) -> Int64[Ten
 
 
 def windows(
-    tokenizer: ByteBPE, texts: Sequence[str], context: int, batch: int, generator: torch.Generator
+    tokenizer: ByteBPE,
+    texts: Sequence[str],
+    context: SupportsIndex,
+    batch: SupportsIndex,
+    generator: torch.Generator,
 ) -> Callable[[torch.Generator], Batch]:
     """Batches of windows of one long row, <eos> document <eos> ... <eos>, for ``training.fit``.
 
@@ -60,9 +65,8 @@ def windows(
     Raises:
         ValueError: no text, or ``context`` or ``batch`` below 1.
     """
-    check_count("context", context)
-    check_count("batch", batch)
-    check_generator("generator", generator)
+    context, batch = check_count("context", context), check_count("batch", batch)
+    check_generator(generator)
     if not len(texts):
         raise ValueError("texts must hold at least one; got none")
     row, starts = [0], []
@@ -70,7 +74,7 @@ def windows(
         starts.append(len(row) - 1)
         row += [*tokenizer.encode(texts[i]), 0]
     # The row begins anew behind its end, so that a window can start at every token.
-    again = islice(cycle(row[1:]), int(context))
+    again = islice(cycle(row[1:]), context)
     stream = torch.tensor([*row, *again])
     heads, last = torch.tensor(starts), len(row) - 1
 

@@ -6,7 +6,7 @@ Taught in: book/degeneration.ipynb.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
 import torch
 from jaxtyping import Int
@@ -48,7 +48,11 @@ class Continuations(NamedTuple):
 
 
 def continue_greedily(
-    model: Any, prefixes: Int[Tensor, "batch time"], new: int, *, stop_token: int | None = None
+    model: Any,
+    prefixes: Int[Tensor, "batch time"],
+    new: SupportsIndex,
+    *,
+    stop_token: SupportsIndex | None = None,
 ) -> Continuations:
     """The most likely token after each prefix, ``new`` times or up to the stop token.
 
@@ -62,6 +66,8 @@ def continue_greedily(
     Raises:
         ValueError: as ``generation.generate``.
     """
+    new = check_count("max_new_tokens", new)
+    stop_token = None if stop_token is None else check_count("stop_token", stop_token, 0)
     unused = torch.Generator()  # of one token there is nothing to draw
     written = generate(
         model, prefixes, max_new_tokens=new, sampler=GREEDY, generator=unused, stop_token=stop_token
@@ -81,12 +87,12 @@ def sequence_unlikelihood(
     model: nn.Module,
     draw: Draw,
     *,
-    prefix: int = 50,
-    new: int = 100,
-    n: int = 4,
-    share: float | int = 0.5,
-    rows: int | None = None,
-    stop_token: int | None = None,
+    prefix: SupportsIndex = 50,
+    new: SupportsIndex = 100,
+    n: SupportsIndex = 4,
+    share: SupportsFloat = 0.5,
+    rows: SupportsIndex | None = None,
+    stop_token: SupportsIndex | None = None,
     **options: Any,
 ) -> History:
     r"""Let the model continue prefixes of the text, and make what repeats unlikely.
@@ -115,12 +121,10 @@ def sequence_unlikelihood(
         ValueError: an argument out of range, or a batch without a row of ``prefix`` tokens.
         FloatingPointError, KeyboardInterrupt: as ``training.fit``.
     """
-    check_count("prefix", prefix)
-    check_count("new", new)
-    check_count("n", n)
-    check_interval("share", share, 0, 1)
+    prefix, new, n = (check_count(*x) for x in (("prefix", prefix), ("new", new), ("n", n)))
+    share = check_interval("share", share, 0, 1)
     if rows is not None:
-        check_count("rows", rows)
+        rows = check_count("rows", rows)
 
     def draw_both(generator: torch.Generator) -> _TextAndOwn:
         text = draw(generator)
@@ -155,7 +159,7 @@ def sequence_unlikelihood(
 
 
 def token_unlikelihood(
-    model: nn.Module, draw: Draw, *, alpha: float | int = 1.0, **options: Any
+    model: nn.Module, draw: Draw, *, alpha: SupportsFloat = 1.0, **options: Any
 ) -> History:
     r"""Train on text, and make the earlier tokens of each row less likely.
 
@@ -176,7 +180,7 @@ def token_unlikelihood(
         ValueError: an argument out of range.
         FloatingPointError, KeyboardInterrupt: as ``training.fit``.
     """
-    check_interval("alpha", alpha, 0, torch.inf, closed="left")
+    alpha = check_interval("alpha", alpha, 0, torch.inf, closed="left")
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         logits, mask = model(batch.inputs), batch.mask

@@ -1,5 +1,6 @@
 """Documents that a model writes: each as if written alone, and in the order of the draws."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -91,3 +92,15 @@ def test_errors_name_what_is_wrong(options, message):
     options = {"prefixes": 2, "max_new_tokens": 3} | options
     with pytest.raises(ValueError, match=message):
         generate_documents(MODEL, options.pop("prefixes"), generator=generator(0), **options)
+
+
+@pytest.mark.parametrize("integer", [np.int64, np.uint8, torch.tensor])
+def test_numbers_of_numpy_are_the_same_numbers(integer):
+    for prefixes in (3, Documents.from_lists([[1, 2], [3]])):
+        given = integer(3) if isinstance(prefixes, int) else prefixes
+        a = generate_documents(
+            MODEL, prefixes, max_new_tokens=4, generator=generator(0), stop_token=2
+        )
+        options = {"max_new_tokens": integer(4), "stop_token": integer(2)}
+        b = generate_documents(MODEL, given, generator=generator(0), **options)
+        assert torch.equal(a.tokens, b.tokens) and torch.equal(a.lengths, b.lengths)

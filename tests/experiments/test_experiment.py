@@ -121,12 +121,12 @@ def test_a_part_that_is_damaged_is_computed_again(tmp_path, content):
     assert calls == ["first", "first"]
 
 
-def interrupted(calls):
-    """Two parts; the run is interrupted after the first of them, the first time."""
+def one_part(calls, stop=False):
+    """A measurement in one part, which can be interrupted after it."""
 
     def measure(settings, seed, *, progress, keep):
         value = keep("part", lambda: calls.append(seed) or seed)
-        if len(calls) == 1:
+        if stop:
             raise KeyboardInterrupt
         return {"1": value}
 
@@ -137,12 +137,14 @@ def test_a_part_of_another_run_is_not_taken(tmp_path, monkeypatch):
     for other in (experiment(seed=3), experiment(n=4), "code"):
         calls = []
         with pytest.raises(KeyboardInterrupt):
-            run_experiment(experiment(measure=interrupted(calls)), progress=False, folder=tmp_path)
+            run_experiment(
+                experiment(measure=one_part(calls, stop=True)), progress=False, folder=tmp_path
+            )
         with monkeypatch.context() as patch:
             if other == "code":
                 patch.setattr(module, "_code_digest", lambda measure: "changed")
                 other = experiment()
-            again = dataclasses.replace(other, measure=interrupted(calls))
+            again = dataclasses.replace(other, measure=one_part(calls))
             run_experiment(again, progress=False, folder=tmp_path, force=True)
         assert calls == [0, again.seed], "it was computed again"
         (tmp_path / "squares.json").unlink()

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -206,3 +207,12 @@ def test_chance_is_an_argument():
     plain = getattr(adversarial_training, "__wrapped__", adversarial_training)
     with pytest.raises(ValueError, match=r"generator must be a torch\.Generator; got None"):
         plain(model, Discriminator(6, generator(0)), texts, steps=1, generator=None)
+
+
+@pytest.mark.parametrize("integer", [np.int64, np.uint8, torch.tensor])
+def test_numbers_of_numpy_are_the_same_numbers(integer):
+    choice = {"batch": 8, "warmup": 1, "discriminator_steps": 2}
+    given = {k: integer(v) for k, v in choice.items()} | {"discount": np.float32(0.5)}
+    _, first = game(2, **choice)
+    _, second = game(integer(2), **given, memory=np.float64(0.9), weight_decay=np.float64(0.01))
+    assert first.value == second.value and first.reward == second.reward

@@ -142,7 +142,9 @@ def test_weights_that_are_ill_from_the_start_are_refused_used_or_not(value):
         model = Weights(1.0, 2.0)
         with torch.no_grad():
             getattr(model, name)[0, 0] = value
-        with pytest.raises(FloatingPointError, match=f"weights must be finite; '{name}' is not"):
+        with pytest.raises(
+            FloatingPointError, match=f"weights must be finite; '{name}' is not at step 0"
+        ):
             run(model, steps=2, loss=lambda m, b: m.w.sum().nan_to_num())
 
 
@@ -217,12 +219,16 @@ def test_a_model_without_weights_is_named():
         run(nn.Identity(), loss=lambda m, b: torch.ones(()))
 
 
-def test_numbers_of_numpy_are_the_same_numbers():
-    plain, given = fresh(), fresh()
-    expected = run(plain, steps=3, learning_rate=0.5, weight_decay=0.25, clip=2.0)
-    numbers = {"learning_rate": np.float32(0.5), "weight_decay": np.float64(0.25)}
-    history = run(given, steps=3, clip=np.float16(2), warmup=np.float64(0.1), **numbers)
-    assert history.losses == expected.losses
+@pytest.mark.parametrize("integer", [np.int64, np.uint8, np.array, torch.tensor])
+def test_numbers_of_numpy_are_the_same_numbers(tmp_path, integer):
+    numbers = {"weight_decay": np.float64(0.25), "learning_rate": np.float32(0.5)}
+    numbers |= {"clip": np.float16(2), "warmup": np.float64(0.25)}
+    plain = {"learning_rate": 0.5, "weight_decay": 0.25, "clip": 2, "warmup": 0.25}
+    expected = run(fresh(), steps=3, checkpoint=tmp_path / "run", checkpoint_every=2, **plain)
+    counts = {"steps": integer(3), "checkpoint_every": integer(2)}
+    assert run(fresh(), **counts, **numbers).losses == expected.losses
+    history = run(fresh(), checkpoint=tmp_path / "run", **counts, **numbers)
+    assert history == expected, "it is the same run, and finished"
     assert History.from_json(history.to_json()) == history
 
 

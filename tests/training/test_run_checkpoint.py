@@ -96,6 +96,31 @@ def test_interrupted_while_drawing_resumes_exactly(tmp_path, call):
     assert history.losses == expected.losses and same(whole, model)
 
 
+def test_the_very_generator_of_a_call_that_was_interrupted_while_drawing(tmp_path):
+    (whole, expected), count = run(), itertools.count(1)
+    model, g = fresh(), generator(0, "draw")
+
+    def broken(g):
+        batch = draw(g)
+        if next(count) == 6:
+            raise KeyboardInterrupt
+        return batch
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "r", model, g, broken)
+    _, history = run(tmp_path / "r", model, g)
+    assert history.losses == expected.losses and same(whole, model)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "run.training"
+    run(path)
+    with path.open("r+b") as file:
+        file.truncate(10**12)  # sparse: only its length is large
+    with pytest.raises(ValueError, match=r"has 1000000000000 bytes, at most .* are expected"):
+        run(path)
+
+
 def test_a_checkpoint_changes_no_number(tmp_path):
     (plain, expected), (kept, history) = run(), run(tmp_path / "run")
     assert history.losses == expected.losses and same(plain, kept)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -261,3 +262,19 @@ def test_ill_weights_are_refused(learn, value):
     extra = {"prefix": 3, "new": 4} if learn is sequence_unlikelihood else {}
     with pytest.raises((FloatingPointError, ValueError), match=r"finite|NaN|inf"):
         learn(model, draw, steps=2, generator=generator(0), **extra, **OPTIONS)
+
+
+@pytest.mark.parametrize("integer", [np.int64, np.uint8, torch.tensor])
+def test_numbers_of_numpy_are_the_same_numbers(integer):
+    choice = {"prefix": 3, "new": 8, "n": 2, "rows": 4, "stop_token": 0}
+    given = {k: integer(v) for k, v in choice.items()} | {"share": np.float32(0.5)}
+    first, second = (
+        sequence_unlikelihood(fresh(), draw, steps=2, generator=generator(0), **c, **OPTIONS)
+        for c in (choice, given)
+    )
+    assert first.losses == second.losses
+    for alpha in (np.float32(0.5), np.array(0.5)):
+        options = {"steps": 2, "generator": generator(0), **OPTIONS}
+        found = token_unlikelihood(fresh(), draw, alpha=alpha, **options)
+        options["generator"] = generator(0)
+        assert found.losses == token_unlikelihood(fresh(), draw, alpha=0.5, **options).losses

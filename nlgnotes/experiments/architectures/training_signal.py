@@ -21,8 +21,8 @@ from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
 from nlgnotes.tasks.dates import Dates
 from nlgnotes.training.likelihood import target_log_probs
-from nlgnotes.training.loop import check_generator, fit
-from nlgnotes.validation import check_scores
+from nlgnotes.training.loop import fit
+from nlgnotes.validation import check_generator, check_scores
 
 __all__ = ["DESIGNS", "EXPERIMENT", "cut_documents", "lay_out", "measure", "train_design"]
 
@@ -38,7 +38,7 @@ def cut_documents(documents: Documents, generator: torch.Generator) -> tuple[Doc
     Raises:
         ValueError: none of them has ended after at least two words.
     """
-    check_generator("generator", generator)
+    check_generator(generator)
     last = documents.tokens.gather(1, documents.lengths[:, None] - 1)[:, 0]
     ended = (last == 0) & (documents.lengths > 1)
     if not bool(ended.any()):

@@ -14,8 +14,7 @@ from torch.nn.functional import pad
 from nlgnotes.decoding.documents import ANCESTRAL, generate_documents
 from nlgnotes.documents import Documents
 from nlgnotes.languages.base import Language
-from nlgnotes.training.loop import check_generator
-from nlgnotes.validation import check_count, check_counts
+from nlgnotes.validation import check_count, check_counts, check_generator
 
 __all__ = [
     "KINDS",
@@ -75,7 +74,7 @@ def shuffle_words(
     prefixes: Int64[Tensor, "batch time"], generator: torch.Generator
 ) -> Int64[Tensor, "batch time"]:
     """Every row's words in an order of its own, all orders equally likely."""
-    check_generator("generator", generator)
+    check_generator(generator)
     # In float64 two of a row's numbers are hardly ever equal: then no order is preferred.
     order = torch.rand(prefixes.shape, generator=generator, dtype=torch.float64).argsort(-1)
     return prefixes.gather(-1, order)
@@ -91,7 +90,7 @@ def random_words(
     """
     check_counts(n=n, length=length)
     check_count("vocab_size", vocab_size, 2)
-    check_generator("generator", generator)
+    check_generator(generator)
     return torch.randint(1, vocab_size, (n, length), generator=generator)
 
 

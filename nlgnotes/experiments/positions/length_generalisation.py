@@ -18,8 +18,8 @@ from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.tasks.copying import copies
 from nlgnotes.training.history import History
-from nlgnotes.training.loop import check_generator, fit
-from nlgnotes.validation import check_count, check_scores
+from nlgnotes.training.loop import fit
+from nlgnotes.validation import check_count, check_generator, check_scores
 
 __all__ = [
     "EXPERIMENT",
@@ -114,7 +114,7 @@ def correct_copies(
     >>> correct_copies(parrot, 2, 1, 2, torch.Generator())
     tensor([[True, True, True]])
     """
-    check_generator("generator", generator)
+    check_generator(generator)
     batch = copies(rows, length, length, symbols, generator)
     logits = model(batch.inputs)[:, length:]
     check_scores("the model's logits", logits)
