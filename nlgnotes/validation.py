@@ -192,18 +192,19 @@ def check_log_probs(name: str, log_probs: object) -> None:
         raise ValueError(f"{name} must hold log-probabilities, no NaN or +inf; got {top:g}")
 
 
-def check_mask(name: str, mask: object, shape: Sequence[int]) -> None:
-    """Check that a mask is boolean and has the shape of what it masks.
+def check_mask(name: str, mask: object, shape: Sequence[int] | None = None) -> None:
+    """Check that a mask is boolean and, where it is asked for, has the shape of what it masks.
 
-    A mask of 0.0 and 1.0 can be taken for a bias, and ``~`` of 0 and 1 is -1 and -2, so both true.
+    Zeros and ones of another type are refused, not converted: torch's attention adds a float mask
+    to the scores, and ``~`` of 0 and 1 is -1 and -2, so both true.
 
     Raises:
         ValueError: no tensor of booleans, or another shape.
     """
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != torch.Size(shape):
-        raise ValueError(
-            f"{name} must be a boolean tensor of shape {tuple(shape)}; got {describe(mask)}"
-        )
+    boolean = isinstance(mask, Tensor) and mask.dtype == torch.bool
+    if not boolean or (shape is not None and mask.shape != torch.Size(shape)):
+        wanted = "" if shape is None else f" of shape {tuple(shape)}"
+        raise ValueError(f"{name} must be a boolean tensor{wanted}; got {describe(mask)}")
 
 
 def check_ids(name: str, ids: object, shape: Sequence[int], vocab_size: int) -> None:

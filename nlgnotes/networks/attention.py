@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from nlgnotes.networks.inputs import check_mask
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_mask
 
 __all__ = ["causal_mask", "scaled_dot_product_attention"]
 

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from nlgnotes.networks.attention import scaled_dot_product_attention
 from nlgnotes.networks.base import Config, normal_matrix
 from nlgnotes.networks.cross_attention import CrossAttention, cross_attention_shapes
-from nlgnotes.networks.inputs import check_mask
 from nlgnotes.networks.reader import Reader
 from nlgnotes.networks.rotary import rotary_angles
 from nlgnotes.networks.transformer import Block, DecoderConfig, block_shapes
-from nlgnotes.validation import check_tokens
+from nlgnotes.validation import check_mask, check_tokens
 
 __all__ = ["EncoderDecoder", "EncoderDecoderConfig"]
 

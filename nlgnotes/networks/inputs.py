@@ -10,18 +10,7 @@ from torch import Tensor
 
 from nlgnotes.validation import check_count, check_tokens
 
-__all__ = ["check_capacity", "check_mask", "check_owner", "check_row_index", "check_step", "embed"]
-
-
-def check_mask(name: str, mask: object) -> None:
-    """Raise ``ValueError`` unless ``mask`` is a boolean tensor.
-
-    Zeros and ones of another type are refused, not converted: torch's attention adds a float mask
-    to the scores, so the same numbers would mean something else in the next function.
-    """
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise ValueError(f"{name} must be a boolean tensor (True: may be seen); got {kind}")
+__all__ = ["check_capacity", "check_owner", "check_row_index", "check_step", "embed"]
 
 
 def embed(

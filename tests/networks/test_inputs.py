@@ -68,7 +68,7 @@ TOKENS = {
 }
 CASES = {
     **{
-        f"{call}: {kind}": (CALLS[call].format(mask), "mask must be a boolean tensor .*; got torch")
+        f"{call}: {kind}": (CALLS[call].format(mask), "mask must be a boolean tensor; got torch")
         for call in CALLS
         for kind, mask in MASKS.items()
     },

@@ -26,7 +26,15 @@ from nlgnotes.intervals import Interval, bootstrap_means, percentile_interval
 from nlgnotes.languages.base import Language
 from nlgnotes.validation import check_scores
 
-__all__ = ["DIVERGENCES", "accumulated_error", "divergences_after", "eb_c", "intervals", "slopes"]
+__all__ = [
+    "DIVERGENCES",
+    "accumulated_error",
+    "bootstrap_both",
+    "divergences_after",
+    "eb_c",
+    "intervals",
+    "slopes",
+]
 
 DIVERGENCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "tv": total_variation,
@@ -109,16 +117,36 @@ def eb_c(
 
     Source: He, Zhang, Zhou & Glass 2021 (arXiv:1905.10617); their form of the ratio was not seen.
     """
-    if paired:
-        both = bootstrap_means(
-            np.concatenate([np.asarray(after), np.asarray(data)], 1), generator, resamples=resamples
-        )
-        top, bottom = np.split(both, 2, axis=1)
-    else:
-        top, bottom = (
-            bootstrap_means(np.asarray(x), generator, resamples=resamples) for x in (after, data)
-        )
+    top, bottom = bootstrap_both(after, data, generator, paired=paired, resamples=resamples)
     return top / bottom
+
+
+def bootstrap_both(
+    after: Tensor | np.ndarray,
+    data: Tensor | np.ndarray,
+    generator: torch.Generator,
+    *,
+    paired: bool,
+    resamples: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means of two tables [prefixes, columns] and of resamples of their rows, for a ratio.
+
+    Args:
+        after, data: the tables; NaN is missing.
+        generator: where the resampling draws from.
+        paired: whether row i of both is resampled together.
+        resamples: how many.
+
+    Returns:
+        For each table [1 + resamples, columns], as ``intervals.bootstrap_means`` gives it.
+    """
+    tables = np.asarray(after), np.asarray(data)
+    if not paired:
+        own, true = (bootstrap_means(x, generator, resamples=resamples) for x in tables)
+        return own, true
+    both = bootstrap_means(np.concatenate(tables, 1), generator, resamples=resamples)
+    own, true = np.split(both, 2, axis=1)
+    return own, true
 
 
 def accumulated_error(

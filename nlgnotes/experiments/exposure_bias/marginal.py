@@ -24,7 +24,7 @@ from nlgnotes.equations.metrics import (
     distinct_n_per_document,
     self_bleu_per_document,
 )
-from nlgnotes.intervals import bootstrap_means
+from nlgnotes.experiments.exposure_bias.conditional import bootstrap_both
 from nlgnotes.languages.base import Language
 
 __all__ = [
@@ -226,15 +226,7 @@ def eb_m(
     """
     if name not in SCORES:
         raise ValueError(f"name must be one of {', '.join(SCORES)}; got {name!r}")
-    if paired:
-        means = bootstrap_means(
-            np.concatenate([np.asarray(after), np.asarray(data)], 1), generator, resamples=resamples
-        )
-        own, true = np.split(means, 2, axis=1)
-    else:
-        own, true = (
-            bootstrap_means(np.asarray(x), generator, resamples=resamples) for x in (after, data)
-        )
+    own, true = bootstrap_both(after, data, generator, paired=paired, resamples=resamples)
     score = SCORES[name]
     high, low = (score.of(true), score.of(own)) if score.high else (score.of(own), score.of(true))
     return high / low
