@@ -200,11 +200,17 @@ def test_no_success_and_no_failure_have_the_exact_interval(n, mean):
 
 @pytest.mark.parametrize(
     ("values", "statistic"),
-    [([3.0] * 9, np.mean), ([0.0] * 9, np.median), ([0.0] * 9, np.sum), ([[0.0]] * 9, np.mean)],
+    [([3.0] * 9, np.mean), ([0.0] * 9, np.max), ([0.0] * 9, np.sum), ([[0.0]] * 9, np.mean)],
 )
 def test_other_samples_of_equal_units_are_refused(values, statistic):
-    with pytest.raises(ValueError, match="values must not all be equal; got 9 equal units"):
+    with pytest.raises(ValueError, match="values must not all be equal .*; got 9 equal units"):
         bootstrap_interval(values, statistic, generator(0))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 3.0])
+def test_equal_units_have_their_median_for_certain(value):
+    """One other value among nine would not move it, as it would a mean."""
+    assert ends(bootstrap_interval([value] * 9, np.median, generator(0))) == (value, value)
 
 
 @pytest.mark.parametrize(
