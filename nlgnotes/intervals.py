@@ -1,4 +1,7 @@
-"""Confidence intervals for means, differences, ratios and proportions; ``confidence`` in (0, 1)."""
+"""Confidence intervals for means, differences, ratios and proportions.
+
+``confidence`` is the coverage, in (0, 1); ``values`` are an array, a tensor or lists of numbers.
+"""
 
 import math
 from collections.abc import Callable
@@ -65,9 +68,8 @@ class Interval:
 
     def scaled(self, factor: SupportsFloat) -> "Interval":
         """The interval of ``factor``, a finite number, times the quantity (a change of unit)."""
-        factor = _finite("factor", factor)
-        low, high = sorted((self.low * factor, self.high * factor))
-        return Interval(self.value * factor, low, high, self.n)
+        by = _finite("factor", factor)
+        return Interval(self.value * by, *sorted((self.low * by, self.high * by)), self.n)
 
 
 def mean_interval(values, confidence: SupportsFloat = 0.95) -> Interval:
@@ -92,8 +94,7 @@ def mean_interval(values, confidence: SupportsFloat = 0.95) -> Interval:
 def paired_difference(a, b, confidence: SupportsFloat = 0.95) -> Interval:
     """The mean of ``a - b`` over pairs, with Student's interval of the differences.
 
-    Raises:
-        ValueError: two lengths, or as in :func:`mean_interval`.
+    Raises ``ValueError`` for two lengths, or as :func:`mean_interval`.
     """
     x, y = _vector("a", a), _vector("b", b)
     if len(x) != len(y):
@@ -136,9 +137,10 @@ def bootstrap_interval(
 ) -> Interval:
     """The percentile bootstrap: quantiles of a statistic over resamples with replacement.
 
-    Where all units are equal, every resample is the sample itself. The mean of zeros only, or of
-    ones only, then has Clopper and Pearson's interval, which holds for the mean of any values in
-    [0, 1]; the median of enough units is exact, by its order statistics. The rest is refused.
+    Where all units are equal, all resamples are. The mean of zeros only, or of ones only, then has
+    Clopper and Pearson's interval, which holds for the mean of any values in [0, 1]. Any other
+    statistic that one other value would move is refused; one that it would not, as the median, has
+    an interval of no width.
 
     Args:
         values: the sample, finite numbers; its first axis is the unit that is resampled.
@@ -147,9 +149,10 @@ def bootstrap_interval(
         resamples: how many resamples, at least 2.
 
     Raises:
-        ValueError: fewer than two units, or all equal, but for those two statistics; a value or a
-            statistic that is not finite; the sample's statistic outside the interval (a biased one,
-            as the number of different values is); no generator; an argument out of range.
+        ValueError: fewer than two units; all of them equal, as above; a value, or the statistic of
+            the sample or of a resample, that is not finite; the sample's statistic outside the
+            interval (a biased one, as the number of different values is); no generator; an argument
+            out of range.
     """
     x = _numbers("values", values)
     resamples, confidence = check_count("resamples", resamples, 2), _confidence(confidence)
@@ -159,12 +162,7 @@ def bootstrap_interval(
     _check_finite("values", x)
     value = _statistic(statistic, x)
     if (x == x[0]).all():
-        one, enough = x.ndim == 1, 2.0 ** (1 - len(x)) <= 1 - confidence
-        if one and x[0] in (0, 1) and _agrees(statistic, np.mean, x):
-            return binomial_interval(int(x.sum()), len(x), confidence)
-        if one and enough and _agrees(statistic, np.median, x):
-            return Interval(value, value, value, len(x))
-        raise ValueError(f"values must not all be equal; got {len(x)} equal units")
+        return _of_equal_units(x, statistic, confidence)
     rows = torch.randint(len(x), (resamples, len(x)), generator=generator).numpy()
     drawn = np.array([_statistic(statistic, x[r]) for r in rows])
     _check_finite("statistic of the sample and of every resample", np.append(drawn, value))
@@ -264,10 +262,8 @@ def binomial_interval(
 
 
 def _between(value: float, drawn: np.ndarray, n: int, confidence: float) -> Interval:
-    """The interval between two quantiles of the draws."""
     with np.errstate(invalid="ignore"):
         low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    # A statistic that resampling biases can lie outside: Interval refuses it.
     return Interval(value, float(low), float(high), n)
 
 
@@ -279,10 +275,15 @@ def _statistic(statistic: Callable[[np.ndarray], float], x: np.ndarray) -> float
         raise ValueError(f"statistic must return one number; got {describe(found)}") from None
 
 
-def _agrees(statistic: Callable[[np.ndarray], float], known: Callable, x: np.ndarray) -> bool:
-    """Whether two statistics agree: on the sample, with its first value replaced, on squares."""
-    tried = x, np.append(1 - x[:1], x[1:]), np.arange(len(x), dtype=float) ** 2
-    return all(math.isclose(_statistic(statistic, a), known(a), abs_tol=1e-9) for a in tried)
+def _of_equal_units(x: np.ndarray, statistic: Callable, confidence: float) -> Interval:
+    other = x.copy()
+    other[0] = np.where((x[0] == 0) | (x[0] == 1), 1 - x[0], x[0] + 1)
+    value, moved = _statistic(statistic, x), _statistic(statistic, other)
+    if moved == value:
+        return Interval(value, value, value, len(x))
+    if x.ndim == 1 and x[0] in (0, 1) and np.allclose([value, moved], [x.mean(), other.mean()]):
+        return binomial_interval(int(x.sum()), len(x), confidence)
+    raise ValueError(f"values must not all be equal for this statistic; got {len(x)} equal units")
 
 
 def _finite(name: str, value: SupportsFloat) -> float | int:
