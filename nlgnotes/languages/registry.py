@@ -13,6 +13,7 @@ from nlgnotes.languages.markov import Markov
 from nlgnotes.languages.newswire import Newswire
 from nlgnotes.languages.oracle import LSTMOracle
 from nlgnotes.randomness import generator
+from nlgnotes.validation import check_count
 
 __all__ = ["language_digest", "language_for"]
 
@@ -29,9 +30,11 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
             checked.
 
     Raises:
-        ValueError: the recipe names none, or the language is no longer the one it was (its digest
-            differs).
+        ValueError: the recipe names none, or lacks its size or seed, or the language is no longer
+            the one it was (its digest differs).
     """
+    if not isinstance(recipe, Mapping):
+        raise ValueError(f"recipe must be a mapping; got {type(recipe).__name__}")
     name = recipe.get("language")
     if name == "newswire":
         language: Language = Newswire.standard()
@@ -39,10 +42,12 @@ def language_for(recipe: Mapping[str, Any]) -> Language:
         language = Brackets.standard()
     elif name == "dialogue":
         language = Dialogue.standard()
-    elif name in _DRAWN:
-        language = _DRAWN[name](
-            recipe["language_vocab_size"], generator(recipe["language_seed"], name)
+    elif isinstance(name, str) and name in _DRAWN:
+        size, seed = (
+            check_count(key, recipe.get(key), least)
+            for key, least in (("language_vocab_size", 2), ("language_seed", 0))
         )
+        language = _DRAWN[name](size, generator(seed, name))
     else:
         raise ValueError(f"recipe must name a language; got {name!r}")
     if "language_digest" in recipe and language_digest(language) != recipe["language_digest"]:

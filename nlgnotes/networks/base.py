@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nlgnotes.validation import check_count, check_keys, check_positive
+from nlgnotes.validation import check_count, check_generator, check_keys, check_positive
 
 __all__ = ["Config", "normal_matrix"]
 
@@ -71,5 +71,10 @@ class Config:
 
 
 def normal_matrix(rows: int, columns: int, std: float, generator: torch.Generator) -> nn.Parameter:
-    """A matrix of initial weights, [rows, columns], independent normal with deviation ``std``."""
+    """A matrix of initial weights, [rows, columns], independent normal with deviation ``std``.
+
+    Raises:
+        ValueError: ``generator`` is no ``torch.Generator``.
+    """
+    check_generator(generator)
     return nn.Parameter(torch.empty(rows, columns).normal_(0.0, std, generator=generator))

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from nlgnotes.networks.base import normal_matrix
 from nlgnotes.validation import check_count, check_interval, check_tokens
 
 __all__ = ["Discriminator"]
@@ -36,9 +37,7 @@ class Discriminator(nn.Module):
         # Numbers of NumPy become Python's: torch's layers take no others.
         vocab_size, width, self.dropout = int(vocab_size), int(width), float(dropout)
         self.vocab_size, bound = vocab_size, width**-0.5
-        self.embedding = nn.Parameter(
-            torch.empty(vocab_size, width).normal_(0.0, 0.5, generator=generator)
-        )
+        self.embedding = normal_matrix(vocab_size, width, 0.5, generator)
         # On "meta" first, without numbers: the constructors draw theirs from the global generator.
         self.gru = nn.GRU(width, width, batch_first=True, device="meta").to_empty(device="cpu")
         self.output = nn.Linear(width, 1, device="meta").to_empty(device="cpu")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nlgnotes.networks.base import Config
+from nlgnotes.networks.base import Config, normal_matrix
 from nlgnotes.networks.inputs import (
     check_capacity,
     check_owner,
@@ -109,9 +109,7 @@ class LSTMModel(nn.Module):
         super().__init__()
         self.config = config
         width, bound = config.width, config.width**-0.5
-        self.embedding = nn.Parameter(
-            torch.empty(config.vocab_size, width).normal_(0.0, 0.5, generator=generator)
-        )
+        self.embedding = normal_matrix(config.vocab_size, width, 0.5, generator)
         # On "meta" first, without numbers: the constructors draw theirs from the global generator.
         self.lstm = nn.LSTM(width, width, batch_first=True, device="meta").to_empty(device="cpu")
         self.output = nn.Linear(width, config.vocab_size, device="meta").to_empty(device="cpu")

@@ -440,3 +440,20 @@ def test_language_for_refuses_a_language_that_has_changed():
         language_for({**about, "language_digest": "0" * 64})
     with pytest.raises(ValueError, match="recipe must name a language; got None"):
         language_for({})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ({"language": "markov-even"}, "language_vocab_size must be an integer .*; got None"),
+        (
+            {"language": "lstm-oracle", "language_vocab_size": 5, "language_seed": -1},
+            "language_seed must be an integer of at least 0; got -1",
+        ),
+        ({"language": ["newswire"]}, "recipe must name a language; got \\['newswire'\\]"),
+        ({}, "recipe must name a language; got None"),
+    ],
+)
+def test_a_recipe_without_a_whole_language_is_named(recipe, words):
+    with pytest.raises(ValueError, match=words):
+        language_for(recipe)

@@ -166,3 +166,21 @@ def test_it_is_refused_in_words(answers, name):
     kind, said = answers[name]
     assert kind == "ValueError", said
     assert re.search(CASES[name][1], said), said
+
+
+def test_initial_weights_are_drawn_from_a_generator_only(plain):
+    setup = """
+from nlgnotes.networks.discriminator import Discriminator
+from nlgnotes.networks.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
+from nlgnotes.networks.lstm import LSTMConfig, LSTMModel
+from nlgnotes.networks.transformer import Decoder, DecoderConfig
+small = {"vocab_size": 5, "context": 4, "width": 8, "heads": 2}
+"""
+    made = {
+        "decoder": "Decoder(DecoderConfig(**small), None)",
+        "encoder-decoder": "EncoderDecoder(EncoderDecoderConfig(**small), None)",
+        "lstm": "LSTMModel(LSTMConfig(5, 4, 8), 0)",
+        "discriminator": "Discriminator(5, None)",
+    }
+    for kind, words in plain(setup, made).values():
+        assert kind == "ValueError" and "generator must be a torch.Generator" in words
