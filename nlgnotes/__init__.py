@@ -1,1 +1,1 @@
-"""The small package behind the lectures: one room per subject, imports only go downstairs."""
+"""Natural language generation in small pieces: the package behind the lectures of the book."""

@@ -215,9 +215,19 @@ def test_equal_units_have_their_median_for_certain(value):
 
 @pytest.mark.parametrize(
     "numbers",
-    [(NAN, 0, 1), (0, NAN, 1), (0, 0, NAN), (INF, 0, INF), (0, -INF, 1), (2, 0, 1), (-1, 0, 1),
-     (1, 2, 0), (0.5, 1, 0), (1 + 1e-6, 0, 1)],
-)  # fmt: skip
+    [
+        (NAN, 0, 1),
+        (0, NAN, 1),
+        (0, 0, NAN),
+        (INF, 0, INF),
+        (0, -INF, 1),
+        (2, 0, 1),
+        (-1, 0, 1),
+        (1, 2, 0),
+        (0.5, 1, 0),
+        (1 + 1e-6, 0, 1),
+    ],
+)
 def test_an_interval_that_cannot_be_true_cannot_be_built(numbers):
     with pytest.raises(ValueError, match="must lie in"):
         Interval(*numbers, 5)

@@ -98,9 +98,18 @@ def test_shipped_measurements_are_those_of_the_code_and_of_the_shipped_models(na
 
 WITH_MORE = '{"value": 7, "seconds": 1.0, "more": 0}'
 PARTS = [
-    "", "{", "null", "[]", "5", '{"value": 1}', '{"value": 1, "seconds": "x"}', "\udcff",
-    WITH_MORE, "[" * 100_000, '{"value": 7, "seconds": null}',
-]  # fmt: skip
+    "",
+    "{",
+    "null",
+    "[]",
+    "5",
+    '{"value": 1}',
+    '{"value": 1, "seconds": "x"}',
+    "\udcff",
+    WITH_MORE,
+    "[" * 100_000,
+    '{"value": 7, "seconds": null}',
+]
 
 
 @pytest.mark.parametrize("content", PARTS, ids=lambda text: text[:24])

@@ -192,10 +192,19 @@ def test_an_update_that_overflows_is_no_result(which):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("batch", 0), ("warmup", -1), ("discriminator_steps", 0), ("learning_rate", float("nan")),
-     ("discriminator_learning_rate", -1.0), ("weight_decay", -0.1), ("weight_decay", float("nan")),
-     ("discount", float("nan")), ("memory", 1.0), ("memory", -0.1)],
-)  # fmt: skip
+    [
+        ("batch", 0),
+        ("warmup", -1),
+        ("discriminator_steps", 0),
+        ("learning_rate", float("nan")),
+        ("discriminator_learning_rate", -1.0),
+        ("weight_decay", -0.1),
+        ("weight_decay", float("nan")),
+        ("discount", float("nan")),
+        ("memory", 1.0),
+        ("memory", -0.1),
+    ],
+)
 def test_an_argument_out_of_range_is_named(name, value):
     with pytest.raises(ValueError, match=f"{name} must"):
         game(1, **{name: value})

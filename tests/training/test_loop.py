@@ -246,9 +246,14 @@ def test_what_counts_as_learned_from():
 
     for batch, count in ((Masked(), 1), (Counted(), 7), (Ids(), 0), (None, 0), ((1, 2), 0)):
         history = fit(
-            Weights(1.0, 2.0), lambda g, b=batch: b, steps=3, learning_rate=1e-2,
-            generator=generator(0), progress=False, loss=lambda m, b: m.w.sum(),
-        )  # fmt: skip
+            Weights(1.0, 2.0),
+            lambda g, b=batch: b,
+            steps=3,
+            learning_rate=1e-2,
+            generator=generator(0),
+            progress=False,
+            loss=lambda m, b: m.w.sum(),
+        )
         assert history.tokens == 3 * count
     assert run(fresh(), steps=3).tokens == 3 * 48
 

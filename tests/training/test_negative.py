@@ -236,9 +236,15 @@ def test_another_weight_is_another_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [torch.ones(6), torch.ones(5, dtype=torch.bool), torch.ones(6, 1, dtype=torch.bool),
-            torch.ones(6, dtype=torch.long), torch.ones((), dtype=torch.bool)]
-)  # fmt: skip
+    "bad",
+    [
+        torch.ones(6),
+        torch.ones(5, dtype=torch.bool),
+        torch.ones(6, 1, dtype=torch.bool),
+        torch.ones(6, dtype=torch.long),
+        torch.ones((), dtype=torch.bool),
+    ],
+)
 def test_a_rule_says_it_of_every_reply(bad):
     own = bad_replies(
         fresh(), lambda g: LANGUAGE.sample(6, g, max_length=4), lambda r: bad, max_new_tokens=5

@@ -456,16 +456,25 @@ def test_contents_that_cannot_be_right_are_refused(tmp_path, name, forged):
 
 HISTORY = {"steps": 1, "losses": [1.0], "tokens": 5, "seconds": 1.0}
 ABOUT = [
-    ("settings", None), ("settings", "x"), ("digest", None), ("digest", "x"),
-    ("first", {}), ("first", None), ("first", [1]), ("first", {"batch": "", "loss": 1.0}),
+    ("settings", None),
+    ("settings", "x"),
+    ("digest", None),
+    ("digest", "x"),
+    ("first", {}),
+    ("first", None),
+    ("first", [1]),
+    ("first", {"batch": "", "loss": 1.0}),
     ("first", {"batch": 1, "loss": 1.0, "gradient": 1.0}),
     ("first", {"batch": "", "loss": [], "gradient": 1.0}),
-    ("history", None), ("history", HISTORY), ("history", "{}"), ("history", "[" * 10_000),
+    ("history", None),
+    ("history", HISTORY),
+    ("history", "{}"),
+    ("history", "[" * 10_000),
     ("history", json.dumps({**HISTORY, "tokens": -1})),
     ("history", json.dumps({**HISTORY, "seconds": None})),
     ("history", json.dumps({**HISTORY, "losses": [math.nan]})),
     ("history", json.dumps({**HISTORY, "steps": 13, "losses": [1.0] * 13})),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("forged", [False, True])
