@@ -204,6 +204,7 @@ def test_phone_has_no_sideways_scroll(visit, page, scheme):
         ):
             if summary.is_visible():
                 summary.click()
+        here.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
         wide = here.page.evaluate("""() => { const width = document.documentElement.clientWidth;
             return document.documentElement.scrollWidth <= width + 1 ? [] :
                 [...document.querySelectorAll('body *')]
@@ -211,6 +212,23 @@ def test_phone_has_no_sideways_scroll(visit, page, scheme):
                     .slice(0, 8).map(each => each.outerHTML.slice(0, 120)); }""")
         assert wide == []
         assert here.trouble() == []
+
+
+# A4 at 96 dots to the inch, less the margins.
+PAPER = {"width": 717, "height": 1000}
+CUT_OFF = """() => [...document.querySelectorAll(
+        '.bd-article :is(.text_html, .pst-scrollable-table-container, table)')]
+    .filter(each => each.getClientRects().length
+        && each.scrollWidth > each.parentElement.clientWidth + 2)
+    .map(each => each.textContent.trim().slice(0, 60))"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paper_cuts_off_no_table(visit, page):
+    with visit(f"{page}.html", viewport=PAPER) as here:
+        here.page.emulate_media(media="print")
+        here.page.wait_for_timeout(200)
+        assert here.page.evaluate(CUT_OFF) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
