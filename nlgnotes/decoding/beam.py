@@ -65,9 +65,10 @@ def beam_search(
             the context holds, or a step whose logits hold NaN, +inf or no finite entry.
     """
     vocab_size, context = model.config.vocab_size, model.config.context
-    check_continuation(prompt, max_new_tokens, stop_token, vocab_size=vocab_size, context=context)
-    check_count("beams", beams)
-    beams, max_new_tokens, (batch, time) = int(beams), int(max_new_tokens), prompt.shape
+    max_new_tokens, stop_token = check_continuation(
+        prompt, max_new_tokens, stop_token, vocab_size=vocab_size, context=context
+    )
+    beams, (batch, time) = check_count("beams", beams), prompt.shape
     first_row = torch.arange(batch)[:, None] * beams  # where the beams of each prompt begin
     with torch.inference_mode():
         cache = model.empty_cache(batch, time + max_new_tokens - 1)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nlgnotes.equations.sampling import Sampler
-from nlgnotes.validation import check_continuation, check_scores
+from nlgnotes.validation import check_continuation, check_generator, check_scores
 
 __all__ = ["Generates", "Generation", "generate", "log_probabilities", "next_logits"]
 
@@ -80,7 +80,7 @@ def generate(
         stop_token: ends a row; None writes all the tokens.
         penalty: applied before the sampler: scores from logits ``[batch, vocab]`` and ``seen``, a
             mask of the same shape that is True for the tokens already said, as
-            ``partial(penalties.sign_penalty, theta=1.2)`` gives them.
+            ``partial(repetition_penalty, theta=1.2)`` gives them.
         penalise_prompt: whether the prompt's tokens count as said. (In CTRL's code they do; for a
             language the start token, which is its stop token, is one of them.)
 
@@ -92,11 +92,11 @@ def generate(
             the context holds, or a step whose logits or scores hold NaN, +inf or no finite entry.
     """
     vocab_size, context = model.config.vocab_size, model.config.context
-    check_continuation(prompt, max_new_tokens, stop_token, vocab_size=vocab_size, context=context)
-    max_new_tokens = int(max_new_tokens)
+    max_new_tokens, stop_token = check_continuation(
+        prompt, max_new_tokens, stop_token, vocab_size=vocab_size, context=context
+    )
+    check_generator(generator)
     batch, time = prompt.shape
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be a torch.Generator; got {generator!r}")
     transform = getattr(sampler, "transform", sampler)
     if not callable(transform):
         raise ValueError(f"sampler must transform logits; got {sampler!r}")
