@@ -211,7 +211,7 @@ def _stored(model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
     weights = {k: v.detach().to(dtype).contiguous() for k, v in model.state_dict().items()}
     for name, tensor in weights.items():
         # They are loaded as float32, in which the largest of float64 are not finite.
-        for stored in {dtype, torch.float32}:
+        for stored in (dtype, torch.float32):
             if not bool(torch.isfinite(tensor.to(stored)).all()):
                 raise ValueError(f"weights must be finite in {stored}; {name} is not")
     return weights
