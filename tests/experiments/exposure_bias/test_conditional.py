@@ -1,13 +1,12 @@
 """Divergences after prefixes: by enumeration on a toy language, by the definition, and for a model
 that knows the truth."""
 
-import itertools
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from exact_models import ExactModel, every_prefix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import pad
@@ -33,32 +32,9 @@ MODEL = Decoder(DecoderConfig(V, context=16, width=12, layers=1, heads=2, hidden
 FIVE_SIGMA_AND_MORE = 5.5
 
 
-class Perfect:
-    """A model that gives the language's own distribution; its cache is what it has read."""
-
-    config = SimpleNamespace(vocab_size=V, context=64)
-
-    def __call__(self, tokens):
-        return TOY.all_next_log_probs(tokens[:, 1:])
-
-    def empty_cache(self, batch, capacity):
-        return torch.zeros(batch, 0, dtype=torch.long)
-
-    def step(self, tokens, cache):
-        read = torch.cat((cache, tokens), 1)
-        return self(read)[:, -tokens.shape[1] :].float(), read
-
-
-def listed(length):
-    """Every prefix of that length without <eos>, and its probability among those."""
-    rows = torch.tensor(list(itertools.product(range(1, V), repeat=length)))
-    weight = TOY.log_prob(Documents(rows, torch.full((len(rows),), length))).exp()
-    return rows, weight / weight.sum()
-
-
 def test_a_model_that_knows_the_truth_is_nowhere_wrong():
-    texts = generate_documents(Perfect(), 50, max_new_tokens=6, generator=generator(7))
-    found = conditional.divergences_after(Perfect(), TOY, texts, range(6))
+    texts = generate_documents(ExactModel(TOY), 50, max_new_tokens=6, generator=generator(7))
+    found = conditional.divergences_after(ExactModel(TOY), TOY, texts, range(6))
     for values in found.values():
         assert float(values.nan_to_num().abs().max()) < 1e-12
         assert values.isnan().equal(~prefixes.alive_before(texts)[:, :6])
@@ -86,7 +62,7 @@ def test_divergences_agree_with_the_definition_row_by_row():
 
 
 def test_cgd_after_data_prefixes_is_the_enumerated_expectation():
-    rows, weight = listed(2)
+    rows, weight = every_prefix(TOY, 2)
     each = conditional.divergences_after(
         MODEL, TOY, Documents(rows, torch.full((len(rows),), 2)), [2]
     )["tv"][:, 0]
@@ -151,7 +127,7 @@ def test_the_accumulated_excess_is_a_weighted_mean_of_eb_c(steps, seed):
 def test_ill_logits_are_refused_where_a_document_still_runs(value, at):
     """NaN stands for a document that has ended: an ill model must not look like one."""
 
-    class Ill(Perfect):
+    class Ill(ExactModel):
         def __call__(self, tokens):
             logits = super().__call__(tokens).clone()
             logits[0] = value
@@ -159,11 +135,11 @@ def test_ill_logits_are_refused_where_a_document_still_runs(value, at):
 
     text = Documents.from_lists([[1, 2, 3, 4], [2, 1, 4, 3]])
     with pytest.raises(ValueError, match="the model's logits must"):
-        conditional.divergences_after(Ill(), TOY, text, at)
+        conditional.divergences_after(Ill(TOY), TOY, text, at)
     ended = Documents.from_lists([[0], [2, 1, 4, 3]])  # ill only where nothing is compared
     later = [t for t in at if t]
     if later:
-        found = conditional.divergences_after(Ill(), TOY, ended, later)
+        found = conditional.divergences_after(Ill(TOY), TOY, ended, later)
         assert all(x[0].isnan().all() and not x[1].isnan().any() for x in found.values())
 
 

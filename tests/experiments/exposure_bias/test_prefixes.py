@@ -2,10 +2,10 @@
 
 import itertools
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
+from exact_models import ExactModel, every_prefix
 
 from nlgnotes.decoding.documents import generate_documents
 from nlgnotes.documents import Documents
@@ -28,29 +28,6 @@ MODEL = Decoder(DecoderConfig(V, context=16, width=12, layers=1, heads=2, hidden
 FIVE_SIGMA_AND_MORE = 5.5
 
 
-class Perfect:
-    """A model that gives the language's own distribution; its cache is what it has read."""
-
-    config = SimpleNamespace(vocab_size=V, context=64)
-
-    def __call__(self, tokens):
-        return TOY.all_next_log_probs(tokens[:, 1:])
-
-    def empty_cache(self, batch, capacity):
-        return torch.zeros(batch, 0, dtype=torch.long)
-
-    def step(self, tokens, cache):
-        read = torch.cat((cache, tokens), 1)
-        return self(read)[:, -tokens.shape[1] :].float(), read
-
-
-def listed(length):
-    """Every prefix of that length without <eos>, and its probability among those."""
-    rows = torch.tensor(list(itertools.product(range(1, V), repeat=length)))
-    weight = TOY.log_prob(Documents(rows, torch.full((len(rows),), length))).exp()
-    return rows, weight / weight.sum()
-
-
 def test_alive_before_by_hand():
     documents = Documents.from_lists([[3, 1, 0], [2, 2], [1, 2, 3]])
     assert prefixes.alive_before(documents).int().tolist() == [
@@ -61,7 +38,7 @@ def test_alive_before_by_hand():
 
 
 def test_survivors_follow_the_law_of_the_documents_that_go_on():
-    n, (rows, weight) = 20_000, listed(2)
+    n, (rows, weight) = 20_000, every_prefix(TOY, 2)
     drawn = prefixes.survivors(lambda m: TOY.sample(m, generator(1, "s"), max_length=2), 5, 2)
     assert drawn.shape == (5, 2)
     chance = generator(2, "survivors")
@@ -118,12 +95,12 @@ def test_a_greedy_model_writes_one_prefix_from_nothing_and_many_from_true_words(
 
 
 def test_continued_prefixes_are_as_wide_as_asked_for_whether_they_end_or_not():
-    class Ends(Perfect):
+    class Ends(ExactModel):
         def step(self, tokens, cache):
             logits, cache = super().step(tokens, cache)
             return torch.full_like(logits, -9.0).index_fill(-1, torch.tensor([0]), 99.0), cache
 
-    text = prefixes.continue_prefixes(Ends(), torch.tensor([[1, 2]]), 5, generator(0))
+    text = prefixes.continue_prefixes(Ends(TOY), torch.tensor([[1, 2]]), 5, generator(0))
     assert text.tokens.shape == (1, 7) and text.lengths.tolist() == [3]
 
 

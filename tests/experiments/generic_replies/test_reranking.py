@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from exact_models import ExactModel
 
 from nlgnotes.experiments.generic_replies.reranking import (
     METHODS,
@@ -21,37 +22,12 @@ from nlgnotes.training.likelihood import token_nll
 LANGUAGE = Dialogue.standard(5)
 
 
-class Oracle:
-    """The language itself as a model of documents "query reply": its own next-word law."""
-
-    def __init__(self, language):
-        self.language, self.config = language, DecoderConfig(language.vocab_size, 96, 2, 1, 1, 2)
-
-    def __call__(self, tokens):
-        return self.language.all_next_log_probs(tokens[:, 1:])
-
-    def empty_cache(self, batch, capacity):
-        return Past(torch.zeros(batch, 0, dtype=torch.long))
-
-    def step(self, tokens, cache):
-        both = torch.cat([cache.read, tokens], 1)
-        return self(both)[:, -tokens.shape[1] :].float(), Past(both)
-
-
-class Past:
-    def __init__(self, read):
-        self.read = read
-
-    def rows(self, index):
-        return Past(self.read[index])
-
-
 def first_form(language):
     return language.queries.select(torch.arange(0, len(language.queries), 3))
 
 
 def test_the_n_best_list_of_the_language_itself():
-    oracle = Oracle(LANGUAGE)
+    oracle = ExactModel(LANGUAGE)
     queries = first_form(LANGUAGE)
     alone = Decoder(DecoderConfig(LANGUAGE.vocab_size, 96, 16, 1, 2, 32), generator(0, "alone"))
     found = n_best(LANGUAGE, (oracle, alone, alone), queries, beams=8)
@@ -80,7 +56,7 @@ def test_the_n_best_list_of_the_language_itself():
 def test_the_sweep_starts_at_the_models_own_order():
     queries = first_form(LANGUAGE)
     alone = Decoder(DecoderConfig(LANGUAGE.vocab_size, 96, 16, 1, 2, 32), generator(0, "alone"))
-    found = n_best(LANGUAGE, (Oracle(LANGUAGE), alone, alone), queries, beams=4)
+    found = n_best(LANGUAGE, (ExactModel(LANGUAGE), alone, alone), queries, beams=4)
     kinds = topics_open(LANGUAGE, queries).round().long()
     table = sweep(found, [0.0, 1.0], kinds)
     assert set(table) == set(METHODS) and set(table["bidi"]) == {"1", "5"}

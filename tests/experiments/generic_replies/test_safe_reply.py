@@ -3,6 +3,7 @@
 import math
 
 import torch
+from exact_models import ExactModel
 
 from nlgnotes.experiments.generic_replies.safe_reply import safety, topics_open
 from nlgnotes.languages import Dialogue
@@ -11,31 +12,6 @@ from nlgnotes.randomness import generator
 from nlgnotes.training.likelihood import token_nll
 
 LANGUAGE = Dialogue.standard(5)
-
-
-class Oracle:
-    """The language itself as a model of documents "query reply": its own next-word law."""
-
-    def __init__(self, language):
-        self.language, self.config = language, DecoderConfig(language.vocab_size, 96, 2, 1, 1, 2)
-
-    def __call__(self, tokens):
-        return self.language.all_next_log_probs(tokens[:, 1:])
-
-    def empty_cache(self, batch, capacity):
-        return Past(torch.zeros(batch, 0, dtype=torch.long))
-
-    def step(self, tokens, cache):
-        both = torch.cat([cache.read, tokens], 1)
-        return self(both)[:, -tokens.shape[1] :].float(), Past(both)
-
-
-class Past:
-    def __init__(self, read):
-        self.read = read
-
-    def rows(self, index):
-        return Past(self.read[index])
 
 
 def first_form(language):
@@ -52,7 +28,7 @@ def test_topics_open_are_counted():
 def test_the_stance_of_the_language_itself_is_the_exact_one():
     language = Dialogue.standard(5, generic=0.02)
     queries = first_form(language)
-    found = safety(Oracle(language), language, queries, generator(0, "stance"), samples=400)
+    found = safety(ExactModel(language), language, queries, generator(0, "stance"), samples=400)
     exact = language.reply_log_probs(queries)
     assert torch.allclose(found.log_prob.double(), exact[:, 0], atol=1e-4)
     assert torch.allclose(found.lead.double(), exact[:, 0] - exact[:, 1:].max(-1).values, atol=1e-4)
