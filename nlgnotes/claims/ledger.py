@@ -89,7 +89,7 @@ class Ledger:
 
         Raises:
             ValueError: a duplicate or ill-formed id, an unknown kind, no sentence, a finding
-                without margin, control or replication, a figure of a paper without source or from
+                without margin, control or replication, one from fresh data without interval, a figure of a paper without source or from
                 memory ([M]), ``holds`` that is not one truth value, or ``ours`` of another kind.
         """
         self._check_words(id, kind, sentence)
@@ -101,6 +101,7 @@ class Ledger:
                 words = ", ".join(REPLICATED)
                 raise ValueError(f"replicated must be one of {words} ({id}); got {replicated!r}")
             number = _measured(id, "ours", ours)
+            _check_uncertainty(id, number, replicated)
             asked = _margins(id, number, margin)
             against = _control(id, number, asked, control)
             truth = _passes(number, asked) and not against.passes
@@ -167,6 +168,12 @@ class Ledger:
         run = {"lecture": self.lecture, "seed": self.seed, "rows": finite(rows)}
         write_whole(path, json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         return path
+
+
+def _check_uncertainty(id: str, ours: Measured, replicated: str) -> None:
+    parts = ours.values() if isinstance(ours, dict) else [ours]
+    if replicated == "fresh data" and not all(isinstance(part, Interval) for part in parts):
+        raise ValueError(f"ours must be an Interval where data are fresh ({id}); got {ours!r}")
 
 
 def _margins(id: str, ours: Measured, margin: object) -> dict[str, Margin]:

@@ -149,6 +149,16 @@ def test_one_truth_value_of_any_make(true):
             {"kind": "finding", "holds": None, "replicated": "fixed", "margin": above(0)},
             "control must be",
         ),
+        (
+            {
+                "kind": "finding",
+                "holds": None,
+                "replicated": "fresh data",
+                "margin": above(0),
+                "control": ("none", 0.0),
+            },
+            "must be an Interval where data are fresh",
+        ),
         ({"paper": "Table 1"}, "source must be stated"),
         ({"sentence": ""}, "sentence"),
         ({"holds": 1}, "one truth value"),
