@@ -89,8 +89,9 @@ class Ledger:
 
         Raises:
             ValueError: a duplicate or ill-formed id, an unknown kind, no sentence, a finding
-                without margin, control or replication, one from fresh data without interval, a figure of a paper without source or from
-                memory ([M]), ``holds`` that is not one truth value, or ``ours`` of another kind.
+                without margin, control or replication, or from fresh data without interval, a
+                paper's figure without source or from memory ([M]), ``holds`` that is not one truth
+                value, or ``ours`` of another kind.
         """
         self._check_words(id, kind, sentence)
         mark = _source(id, paper, source)
