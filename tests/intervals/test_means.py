@@ -139,6 +139,16 @@ def test_equal_values_with_bounds_are_as_uncertain_as_no_success():
     assert ends(found) == pytest.approx((0, 1.5 * binomial_interval(0, 6).high))
 
 
+def test_shares_that_are_all_0_or_1_are_answers_where_the_bounds_say_so():
+    assert mean_interval([0.0, 1, 1, 0, 1], bounds=(0, 1)) == binomial_interval(3, 5)
+    assert mean_interval([-2.0, 6, 6], bounds=(-2, 6)).value == pytest.approx(10 / 3)
+    found = mean_interval([-2.0, 6, 6], bounds=(-2, 6))
+    assert found.high == pytest.approx(-2 + 8 * binomial_interval(2, 3).high)
+    a, b = [0.0, 1, 1, 1], [0.0, 0, 1, 0]
+    assert paired_difference(a, b, bounds=(0, 1)) == paired_proportions(a, b)
+    assert mean_interval([0.0, 1, 0.5], bounds=(0, 1)) == mean_interval([0.0, 1, 0.5])
+
+
 def test_the_bound_of_equal_values_covers_the_worst_case():
     """Another value of probability q, at the far bound: none is seen with (1 - q)^n."""
     for q in (0.01, 0.1, 0.3, 0.5):
@@ -184,7 +194,7 @@ def test_values_that_are_not_finite_are_refused(ill):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from([0.0, 1.0]) | st.floats(-5, 5), min_size=2, max_size=12))
+@given(st.lists(st.sampled_from([0.0, 1.0]) | st.integers(-9, 9), min_size=2, max_size=12))
 def test_every_interval_of_a_mean_holds_it_or_is_refused(values):
     try:
         found = mean_interval(values)
