@@ -121,7 +121,7 @@ def _id(call: ast.Call) -> str:
     node = call.args[0] if call.args else next(w.value for w in call.keywords if w.arg == "id")
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            part.value if isinstance(part, ast.Constant) else "{%s}" % ast.unparse(part.value)
+            part.value if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"
             for part in node.values
         )
     return str(getattr(node, "value", ast.unparse(node)))
