@@ -161,11 +161,11 @@ def _follow(statement: ast.stmt, moving: set[str]) -> None:
     """Enter the names that a statement makes move, and strike those that it binds anew."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         own = {n.arg for n in ast.walk(statement) if _is_arg(n)}
-        own |= {
-            n.id
-            for n in ast.walk(statement)
-            if isinstance(getattr(n, "ctx", None), ast.Store) and isinstance(n, ast.Name)
-        }
+        for n in ast.walk(statement):
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
+                own.add(n.id)
+            elif isinstance(n, ast.FunctionDef):
+                own.add(n.name)
         _set({statement.name}, (_names(statement) - own) & moving, moving)
     elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]

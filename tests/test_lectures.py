@@ -256,6 +256,11 @@ def finding(
         finding(ours="shipped['a']", replicated="fixed"),
         finding(ours="[rise for rise in shipped]", replicated="fixed"),
         [*finding()[:1], "rise = shipped", *finding(replicated="fixed")[1:]],
+        [
+            *finding()[:1],
+            "def f(x):\n    rise = x\n    return rise",
+            *finding("f(2)", replicated="fixed")[1:],
+        ],
         ["for x in (1, 2):\n    y = f(seed)\n    " + finding(ours="y")[1]],
         ["def claim(ours):\n    " + finding(ours="ours")[1]],
         ['ledger.record("a", "identity", "Equal.", holds=x < 1, ours=x, margin="1e-9")'],
