@@ -219,16 +219,16 @@ def _join(cells: list[dict[str, Any]], lengths: list[int], n: int) -> dict[str, 
         }
         growth[k] = {
             f: _row(percentile_interval(relative_growth(d, lengths), n))
-            if _is_sure(d.mean(1) - 1)
+            if _is_sure(d.mean(1) - 1, n)
             else None
             for f, d in draws.items()
         }
     return out | {"eb_c": bias, "eb_c_slope": slope, "growth": growth}
 
 
-def _is_sure(draws: np.ndarray) -> bool:
+def _is_sure(draws: np.ndarray, n: int) -> bool:
     """Whether the interval of what a ratio divides by is on one side of 0."""
-    found = percentile_interval(draws, 1)
+    found = percentile_interval(draws, n)
     return found.low > 0 or found.high < 0
 
 
@@ -283,7 +283,7 @@ def _along_cell(
             out["times_tv"] = {
                 f: _rows(last[f] / last["tv"], table[decoder][f][:, -1:])[0]
                 for f in ("js", "kl")
-                if _is_sure(last["tv"][:, 0])
+                if _is_sure(last["tv"][:, 0], settings["texts"])
             }
     return out
 

@@ -14,8 +14,8 @@ from nlgnotes.experiments.exposure_bias.prefixes import KINDS
 def measured():
     settings = {
         "models": {"newswire": "newswire-lm"},
-        "prefixes": 40,
-        "others": 30,
+        "prefixes": 50,
+        "others": 40,
         "group": 5,
         "lengths": [3, 6],
         "gap_length": {"newswire": 3},
@@ -92,6 +92,6 @@ def test_what_is_left_begins_with_all_of_it(measured):
 
 def test_each_number_says_on_how_many_units_it_rests(measured):
     data, _ = measured
-    assert data["cgd"]["model"]["tv"][0][3] == 40 and data["cgd"]["random"]["tv"][0][3] == 30
-    assert data["score"]["model"]["nats"][0][3] == 30
-    assert data["score"]["model"]["distinct"][0][3] == 6  # groups of 5 texts
+    assert data["cgd"]["model"]["tv"][0][3] == 50 and data["cgd"]["random"]["tv"][0][3] == 40
+    assert data["score"]["model"]["nats"][0][3] == 40
+    assert data["score"]["model"]["distinct"][0][3] == 8  # groups of 5 texts
