@@ -38,6 +38,19 @@ def test_the_comparison_is_zero_with_itself_and_the_shift_of_a_shifted_sweep():
     }
 
 
+def test_levels_lie_inside_what_the_given_temperatures_reach():
+    a = points((0.3, 0.5, 9.0), (0.5, 1.0, 4.0), (0.8, 2.0, 2.5), (1.0, 3.0, 2.0), (1.2, 9.0, 1.0))
+    b = points((0.3, 0.6, 8.0), (0.5, 1.5, 5.0), (0.8, 2.5, 2.0), (1.0, 3.5, 1.5), (1.2, 9.9, 1.2))
+    out = difference_at_equal_diversity([a, a], [b, b], 3, (0.5, 1.0))
+    # Both reach 2 to 4; three levels in between, and neither end.
+    np.testing.assert_allclose(out["levels"], [2.5, 3.0, 3.5])
+    np.testing.assert_allclose(out["differences"][0], [2 - 7 / 3, 5 / 3 - 13 / 6, 4 / 3 - 2])
+    with pytest.raises(ValueError, match="points must hold at least one"):
+        difference_at_equal_diversity([a], [b], 3, (0.9, 0.95))
+    with pytest.raises(ValueError, match="temperatures"):
+        difference_at_equal_diversity([a], [b], 3, (-1.0, 1.0))
+
+
 @pytest.mark.parametrize("real", [True, False])
 @pytest.mark.parametrize("at", [0, 3])
 def test_a_score_that_is_no_number_is_no_verdict(real, at):
