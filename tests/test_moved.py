@@ -40,7 +40,9 @@ def site(tmp_path_factory):
         text = PAGE.format(title=title, line="=" * len(title), name=name)
         (folder / "book" / f"{name}.rst").write_text(text)
     asked = {"extensions": ["moved"], "html_theme": "basic", "exclude_patterns": ["out"]}
-    with docutils_namespace():
+    with docutils_namespace(), pytest.MonkeyPatch.context() as patch:
+        # Every toy page has one exercise.
+        patch.setattr(moved, "EXERCISES", {"ex-architectures-9": "ex-positions-1"})
         out, warnings = folder / "out", io.StringIO()
         Sphinx(folder, None, out, out / "trees", "html", asked, None, warnings).build()
     assert warnings.getvalue() == ""
@@ -70,6 +72,7 @@ def test_old_anchors_lead_to_an_anchor_that_is_there(site, old):
 
 def test_labels_had_the_name_of_the_old_page(site):
     found = places(site["architectures"])
+    assert found["ex-architectures-9"] == "positions.html#ex-positions-1"
     assert found["fig-architectures-curve"].endswith("#fig-positions-curve")
     assert found["equation-eq-architectures-rule"] == "positions.html#equation-eq-positions-rule"
 

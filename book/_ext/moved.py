@@ -19,7 +19,19 @@ PARTED = {
     "language-gans": ("gumbel-softmax", "language-gans"),
 }
 # Exercises were numbered anew: the old label, and the new one.
-EXERCISES: dict[str, str] = {}
+EXERCISES = {
+    "ex-degeneration-by-hand": "ex-generic-replies-1",
+    "ex-degeneration-blocking": "ex-repetition-2",
+    "ex-degeneration-multiplier": "ex-repetition-3",
+    "ex-degeneration-switch": "ex-generic-replies-2",
+    "ex-degeneration-length": "ex-generic-replies-3",
+    "ex-degeneration-threshold": "ex-generic-replies-4",
+    "ex-architectures-4": "ex-positions-1",
+    "ex-architectures-5": "ex-positions-2",
+    "ex-architectures-6": "ex-positions-4",
+    "ex-language-gans-2": "ex-gumbel-softmax-2",
+    "ex-language-gans-4": "ex-gumbel-softmax-4",
+}
 
 
 def anchors(app: Sphinx, page: str) -> set[str]:
