@@ -1,6 +1,6 @@
 """Models of real text: windows to train on, openings to continue, and bits per byte.
 
-Taught in: book/degeneration.ipynb.
+Taught in: book/repetition.ipynb.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Repetition before and after fine-tuning: unlikelihood, with plain likelihood as its control.
 
 Every text that a model wrote stands beside the one that a person wrote after the same prompt.
-Taught in: book/degeneration.ipynb.
+Taught in: book/repetition.ipynb.
 """
 
 import copy
