@@ -91,8 +91,7 @@ def bootstrap_means(
     reads both. NaN is a missing value: a column's mean is over the rows that have it.
 
     Args:
-        values: [units, columns], finite or NaN, at least 8 units; a unit is resampled with all its
-            columns.
+        values: [units, columns], finite or NaN; a unit is resampled with all its columns.
         generator: where the resampling draws from.
         resamples: how many resamples, at least 2.
 
@@ -100,20 +99,17 @@ def bootstrap_means(
         [1 + resamples, columns]; row 0 is the sample itself. NaN where a resample has no value.
 
     Raises:
-        ValueError: fewer than 8 units, a column without a value, an infinite value, no generator,
+        ValueError: fewer than two units, a column without a value, an infinite value, no generator,
             or an argument out of range.
 
-    >>> values = [[1.0, 5.0], [3.0, float("nan")]] * 4
-    >>> bootstrap_means(values, torch.Generator().manual_seed(0))[0]
+    >>> bootstrap_means([[1.0, 5.0], [3.0, float("nan")]], torch.Generator().manual_seed(0))[0]
     array([2., 5.])
     """
     x = read_numbers("values", values)
     resamples = check_count("resamples", resamples, 2)
     check_generator(generator)
-    if x.ndim != 2 or len(x) < FEWEST:
-        raise ValueError(
-            f"values must be [units, columns], {FEWEST} units or more; got shape {x.shape}"
-        )
+    if x.ndim != 2 or len(x) < 2:
+        raise ValueError(f"values must be [units, columns], 2 units or more; got shape {x.shape}")
     there = ~np.isnan(x)
     check_finite("values", x[there])
     if (empty := int((~there.any(0)).sum())) > 0:

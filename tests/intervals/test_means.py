@@ -95,6 +95,15 @@ def test_ties_widen_the_interval_as_if_more_values_lay_on_both_sides():
     assert ends(mean_interval(half_tied)) == pytest.approx((want.low, want.high))
 
 
+def test_ties_but_for_rounding_are_ties():
+    b = np.full(10, 0.3)
+    a = b + np.array([0.0] * 8 + [1, 2])
+    almost = a.copy()
+    almost[:4] = 0.1 + 0.2
+    assert almost[0] != 0.3
+    assert ends(paired_difference(almost, b)) == pytest.approx(ends(paired_difference(a, b)))
+
+
 @pytest.mark.parametrize("values", [[0, 0, 0], [1, 1], [0, 1, 1, 0], torch.tensor([True, False])])
 def test_zeros_and_ones_are_refused_by_the_mean(values):
     with pytest.raises(ValueError, match=r"not all be 0 or 1: take binomial_interval\(\d, \d\)"):
