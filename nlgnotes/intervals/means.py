@@ -58,7 +58,7 @@ def mean_interval(
     limits = _limits("values", x, bounds)
     if limits and np.isin(x, limits).all():
         return _at_two(binomial_interval(int((x == limits[1]).sum()), len(x), confidence), limits)
-    if zeros_and_ones(x):
+    if limits is None and zeros_and_ones(x):
         raise ValueError(
             f"values must not all be 0 or 1: take binomial_interval({int(x.sum())}, {len(x)})"
         )
@@ -93,7 +93,7 @@ def paired_difference(
     if limits and np.isin(both, limits).all():
         answers = paired_proportions(x == limits[1], y == limits[1], confidence)
         return answers.scaled(limits[1] - limits[0])
-    if zeros_and_ones(both):
+    if limits is None and zeros_and_ones(both):
         raise ValueError("a and b must not all be 0 or 1: take paired_proportions(a, b)")
     if limits:
         limits = limits[0] - limits[1], limits[1] - limits[0]

@@ -158,6 +158,17 @@ def test_shares_that_are_all_0_or_1_are_answers_where_the_bounds_say_so():
     assert mean_interval([0.0, 1, 0.5], bounds=(0, 1)) == mean_interval([0.0, 1, 0.5])
 
 
+def test_numbers_that_happen_to_be_0_or_1_within_wider_bounds_are_numbers():
+    most = binomial_interval(0, 6).high
+    assert mean_interval([0.0] * 6, bounds=(-99, 99)).high == pytest.approx(99 * most)
+    same = paired_difference([0.0] * 6, [0.0] * 6, bounds=(-99, 99))
+    assert ends(same) == pytest.approx((-198 * most, 198 * most))
+    x, y = np.array([0.0, 1, 1, 0, 0, 1]), np.zeros(6)
+    assert ends(mean_interval(x, bounds=(0, 9))) == pytest.approx(
+        ends(paired_difference(x + 5, y + 5, bounds=(0, 9)))
+    )
+
+
 def test_the_bound_of_equal_values_covers_the_worst_case():
     """Another value of probability q, at the far bound: none is seen with (1 - q)^n."""
     for q in (0.01, 0.1, 0.3, 0.5):
