@@ -95,7 +95,7 @@ class Ledger:
         """
         self._check_words(id, kind, sentence)
         mark = _source(id, paper, source)
-        if kind == "finding" and not (isinstance(margin, str) and holds is not None):
+        if kind == "finding":
             if holds is not None:
                 raise ValueError(f"holds follows from the margin of a finding ({id}); got {holds}")
             if replicated not in REPLICATED:
@@ -112,8 +112,10 @@ class Ledger:
         else:
             truth, words, against = _truth(id, holds), margin, None
             number = ours if isinstance(ours, str) else _measured(id, "ours", ours)
-            if not isinstance(margin, str) or (kind == "finding" and not margin.strip()):
-                raise ValueError(f"margin must be stated in words ({id}); got {margin!r}")
+            if not isinstance(margin, str):
+                raise ValueError(f"margin must be words for an {kind} ({id}); got {margin!r}")
+            if control is not None or replicated is not None:
+                raise ValueError(f"control and replicated belong to findings ({id}); got {kind}")
         self.claims.append(
             Claim(id, kind, sentence, truth, number, words, against, replicated, paper, mark, unit)
         )

@@ -142,9 +142,11 @@ def test_one_truth_value_of_any_make(true):
         ({"id": "a b"}, "without spaces"),
         ({"kind": "law"}, "kind must be one of"),
         ({"id": "sampling.new"}, "must not repeat its lecture"),
-        ({"kind": "finding", "margin": above(0)}, "holds follows from the margin"),
+        ({"kind": "finding", "margin": "above .1"}, "holds follows from the margin"),
         ({"kind": "finding", "holds": None, "margin": above(0)}, "replicated must be one of"),
         ({"kind": "finding", "holds": None, "replicated": "fixed"}, "margin must be stated"),
+        ({"control": ("none", 0.0)}, "belong to findings"),
+        ({"replicated": "fixed"}, "belong to findings"),
         (
             {"kind": "finding", "holds": None, "replicated": "fixed", "margin": above(0)},
             "control must be",
