@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import recorded_claims
 import solutions
 
 BOOK = solutions.ROOT / "book"
@@ -74,7 +75,9 @@ def test_every_recorded_claim_is_in_the_stored_verdicts(lecture):
     }
     stored = [VERDICT.match(line)[1] for line in code(lecture)[-1].outputs[0].text.splitlines()]
     assert recorded and len(stored) == len(set(stored))
-    assert [name for name in [*recorded, *stored] if not name.startswith(f"{lecture.stem}.")] == []
+    prefix = f"{lecture.stem}."
+    assert [name for name in recorded if name.startswith(prefix)] == []
+    assert [name for name in stored if not name.startswith(prefix)] == []
     # An id written with a placeholder, f"top-k-{name}", stands for at least one line.
     missing = []
     for name in recorded:
@@ -82,7 +85,7 @@ def test_every_recorded_claim_is_in_the_stored_verdicts(lecture):
             ".+" if part.startswith("{") else re.escape(part)
             for part in re.split(r"(\{[^}]*\})", name)
         )
-        if not any(re.fullmatch(pattern, line) for line in stored):
+        if not any(re.fullmatch(pattern, line.removeprefix(prefix)) for line in stored):
             missing.append(name)
     assert missing == []
 
@@ -164,6 +167,135 @@ def test_solutions_are_found_inside_their_directive_only():
     assert solutions.solutions(":::{solution} ex-b\n```python\na\nb\n```\n:::\n") == [
         ("ex-b", "a\nb")
     ]
+
+
+FOLDED = {"hide-input", "remove-input", "remove-cell", "hide-cell"}
+MOST_WORDS, MOST_CLAIMS, MOST_CELLS = 5500, 35, 45
+
+
+def size(cells: list[nbformat.NotebookNode]) -> dict[str, int]:
+    """How many words, claims and visible code cells a lecture has."""
+    markdown = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    code_cells = [cell for cell in cells if cell.cell_type == "code"]
+    shown = [cell for cell in code_cells if not FOLDED & set(tags(cell))]
+    # The text of a folded cell stands on the page, filled in; its code does not.
+    filled = [
+        text
+        for cell in code_cells
+        if FOLDED & set(tags(cell))
+        for text in re.findall(r'"""(.*?)"""', cell.source, re.S)
+    ]
+    verdicts = [
+        line
+        for cell in code_cells
+        for output in cell.outputs
+        for line in output.get("text", "").splitlines()
+        if VERDICT.match(line)
+    ]
+    words = recorded_claims.words(markdown, filled)
+    return {"words": words, "claims": len(verdicts), "cells": len(shown)}
+
+
+@every_lecture
+def test_a_lecture_is_one_lecture(lecture):
+    """More is two lectures, a shipped measurement, or an exercise."""
+    found = size(read(lecture).cells)
+    most = {"words": MOST_WORDS, "claims": MOST_CLAIMS, "cells": MOST_CELLS}
+    assert {name: n for name, n in found.items() if n > most[name]} == {}
+
+
+def test_words_are_those_that_a_student_reads():
+    new = nbformat.v4
+    prose = (
+        "# A title\n\nOne `code` word, $x$ and 概率.\n\n$$\nP = 1\n$$ (eq)\n\n"
+        "````{solution} ex\nnot read\n````\n\n{doc}`likelihood` ends"
+    )
+    folded = new.new_code_cell(
+        'x = 1\nMarkdown(f"""Two {x} words.""")', metadata={"tags": ["hide-input"]}
+    )
+    visible = new.new_code_cell('y = """not prose"""')
+    verdict = new.new_code_cell("", metadata={"tags": ["hide-input"]})
+    verdict.outputs = [new.new_output("stream", text="a.b  holds\na.c  fails\nelse\n")]
+    cells = [new.new_markdown_cell(prose), folded, visible, verdict]
+    # A title One word and 概率 eq ends; Two words.
+    assert size(cells) == {"words": 10, "claims": 2, "cells": 1}
+
+
+@every_lecture
+def test_claims_are_of_the_form_that_can_fail(lecture):
+    """CONTRIBUTING.md, "Claims". What numbers say, the ledger checks when the lecture runs."""
+    sources = [cell.source for cell in code(lecture)]
+    assert recorded_claims.recorded(sources)
+    assert recorded_claims.faults(lecture.stem, sources) == []
+
+
+FINDING = (
+    'ledger.record("a", "finding", "It rises.", ours={ours}, margin={margin}, '
+    'control=("shuffled", {control}), replicated="{replicated}")'
+)
+
+
+def finding(
+    ours: str = "rise",
+    margin: str = "above(0.1)",
+    control: str = "none",
+    replicated: str = "fresh data",
+) -> list[str]:
+    """The cells of a lecture with one finding, whose ``rise`` moves with the seed."""
+    made = "seed = 0\nrise = mean_interval(texts(generator(seed)))\nshipped = load('a')"
+    call = FINDING.format(ours=ours, margin=margin, control=control, replicated=replicated)
+    return [made, call]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        finding(),
+        finding(margin="within(-0.1, 0.1)"),
+        finding(ours="{k: rise for k in names}", margin="{k: above(d) for k, d in asked.items()}"),
+        finding(ours="shipped['a']", replicated="fixed"),
+        finding(ours="[rise for rise in shipped]", replicated="fixed"),
+        [*finding()[:1], "rise = shipped", *finding(replicated="fixed")[1:]],
+        [
+            *finding()[:1],
+            "def f(x):\n    rise = x\n    return rise",
+            *finding("f(2)", replicated="fixed")[1:],
+        ],
+        ["for x in (1, 2):\n    y = f(seed)\n    " + finding(ours="y")[1]],
+        ["def claim(ours):\n    " + finding(ours="ours")[1]],
+        ['ledger.record("a", "identity", "Equal.", holds=x < 1, ours=x, margin="1e-9")'],
+    ],
+)
+def test_claims_that_can_fail_pass(cells):
+    assert recorded_claims.faults("decoder", cells) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        (finding(margin="'at least 0.1'"), "margin= is none of above, below, within"),
+        (finding(margin="{'a': 0.1}"), "margin= is none of"),
+        (finding(control="rise"), "the control is ours itself"),
+        (finding(replicated="five seeds"), "replicated= is none of"),
+        (finding(replicated="fixed"), r"fixed, and ours moves with the seed \(rise\)"),
+        (finding(ours="shipped"), "fresh data, and nothing in ours moves with the seed"),
+        (finding(ours="shipped", replicated="fresh training"), "fresh training, and nothing"),
+        ([finding()[1].replace("control=", "unit=")], "no control="),
+        ([finding()[1][:-1] + ", holds=True)"], "holds= follows from the margin"),
+        ([finding()[1][:-1] + ", paper='1.2')"], "a paper's figure without source"),
+        ([finding()[1].replace('"a"', '"decoder.a"')], "its id repeats the lecture"),
+        ([finding()[1].replace('"a"', 'f"decoder.{x}"')], "its id repeats the lecture"),
+        ([finding()[1].replace("finding", "theorem")], "its kind is none of"),
+        (['ledger.record("a", "check", "Equal.", ours=0, margin="1e-9")'], "no holds="),
+        (
+            ['ledger.record("a", "check", "Equal.", holds=t, ours=0, replicated="fixed")'],
+            "replicated= belongs to findings",
+        ),
+    ],
+)
+def test_claims_that_cannot_fail_are_seen(cells, fault):
+    found = recorded_claims.faults("decoder", cells)
+    assert [f for f in found if re.search(fault, f)], found
 
 
 def small(tmp_path: Path, stored: str, solution: str = "assert seed == 0") -> Path:

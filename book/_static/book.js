@@ -4,6 +4,16 @@
   // From a folder, a browser refuses to fetch the pages that the search would quote.
   if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
+  // An anchor of a lecture that was parted leads to where its section stands now.
+  const followMoved = () => {
+    const moved = document.getElementById("moved"), anchor = decodeURIComponent(location.hash.slice(1));
+    if (!moved || !anchor || document.getElementById(anchor)) return;
+    const places = JSON.parse(moved.textContent);
+    if (Object.hasOwn(places, anchor)) location.replace(places[anchor]);
+  };
+  addEventListener("hashchange", followMoved);
+  followMoved();
+
   // The widgets' labels still ask for MathJax 2: hand their wish on to MathJax 3, which calls nothing a Hub.
   const lendHub = () => {
     if (window.MathJax?.startup && !MathJax.Hub) MathJax.Hub = { Queue: ([, , element]) => MathJax.startup.promise.then(() => MathJax.typesetPromise([element])) };

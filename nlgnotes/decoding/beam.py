@@ -47,7 +47,7 @@ def beam_search(
     A continuation that has stopped keeps its place and its score as long as it is among the best.
     One beam is greedy search; with as many beams as there are continuations this is exhaustive. In
     between nothing is promised: a wider beam can end with a less likely best. Ends when all have
-    stopped. Taught in: book/degeneration.ipynb.
+    stopped. Taught in: book/repetition.ipynb.
 
     Args:
         model: as ``generation.Generates``; its cache must have ``rows(index)``, as those of our
@@ -126,7 +126,7 @@ def span_log_probs(
     .. math:: \sum_{a \le t < b} \log P(x_t \mid x_{<t})
 
     The N-best list of one model is scored so by another, as P(T), P(T|S) or P(S|T).
-    Taught in: book/degeneration.ipynb.
+    Taught in: book/generic-replies.ipynb.
 
     Args:
         model: tokens to logits, causal.

@@ -5,7 +5,7 @@ Gumbel-max draws an index exactly; Gumbel-softmax replaces the argmax by a softm
 the soft one backwards.
 
 Jang, Gu and Poole 2017 (arXiv:1611.01144); Maddison, Mnih and Teh 2017 (arXiv:1611.00712).
-Taught in: book/language-gans.ipynb.
+Taught in: book/gumbel-softmax.ipynb.
 """
 
 from collections.abc import Sequence

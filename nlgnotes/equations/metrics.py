@@ -80,8 +80,9 @@ def distinct_n_per_document(
     """For each text the mean, over its n-grams, of 1 / how often the corpus has that n-gram.
 
     Weighted by the number of n-grams of each text, the mean over the texts is :func:`distinct_n`:
-    an n-gram that occurs c times counts c times 1/c. So, for texts of one length, distinct-n is a
-    mean over texts and can be bootstrapped like one.
+    an n-gram that occurs c times counts c times 1/c. These numbers are not independent: a text
+    lowers those of all texts that share an n-gram with it. So their mean has not the error of a
+    mean; see ``intervals.jackknife_interval``.
 
     Args:
         tokens, lengths: the texts.
@@ -154,7 +155,8 @@ def self_bleu_per_document(
 ) -> Float[Tensor, " documents"]:
     """For each text its BLEU with all the others as references; see :func:`bleu`.
 
-    Zhu et al. 2018 (arXiv:1802.01886).
+    Zhu et al. 2018 (arXiv:1802.01886). Each text is a reference for the others: of the error of
+    the mean see ``intervals.jackknife_interval``.
 
     Args:
         tokens, lengths: the texts, at least two.

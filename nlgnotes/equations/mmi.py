@@ -3,7 +3,7 @@
 Pure functions of log-probabilities (natural logarithms), one number a text, in shapes that
 broadcast. S is the source, what was said to the model; T the target, its reply. -inf is
 probability 0: a reply that is impossible after S is ranked last, at -inf.
-Taught in: book/degeneration.ipynb.
+Taught in: book/generic-replies.ipynb.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Penalties at decoding time: three rules that make what was already said less likely.
 
-Taught in: book/degeneration.ipynb.
+Taught in: book/repetition.ipynb.
 """
 
 import math

@@ -6,7 +6,7 @@ r"""The policy gradient: that of an expected reward, by the score function (REIN
 
 Williams 1992 (Machine Learning 8). For one categorical choice everything is also computed exactly,
 by adding up over all choices. A choice of probability 0 takes no part, whatever its reward.
-Taught in: book/language-gans.ipynb.
+Taught in: book/gumbel-softmax.ipynb.
 """
 
 import math

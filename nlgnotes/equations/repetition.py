@@ -1,6 +1,6 @@
 """Repetition in a text: which tokens lie in a repeated n-gram, and in which loop a text ends.
 
-Taught in: book/degeneration.ipynb.
+Taught in: book/repetition.ipynb.
 """
 
 from typing import SupportsIndex

@@ -1,6 +1,6 @@
 """Losses that lower a probability: unlikelihood of tokens or of repetition, negative training.
 
-Taught in: book/degeneration.ipynb.
+Taught in: book/repetition.ipynb, book/generic-replies.ipynb.
 """
 
 import math

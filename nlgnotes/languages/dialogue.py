@@ -33,7 +33,7 @@ class Dialogue(Language):
     ε a random string (see ``Listed``), so that every string is possible. A query is a string that
     ends at its first ``?`` (id 1); an ``<eos>`` before that, in a random string, ends the document
     without a reply. What is said here about S and T is given that there is a reply, all but
-    ``1 - reply_share`` of the time. Taught in: book/degeneration.ipynb.
+    ``1 - reply_share`` of the time. Taught in: book/generic-replies.ipynb.
 
     Args:
         words: the vocabulary: ``"<eos>"``, ``"?"``, then the others.

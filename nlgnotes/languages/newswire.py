@@ -167,6 +167,19 @@ class Newswire(Language):
         never = (self.emission == 0).double().mean(-1).flatten(1)[self.slot_class]
         return float((self._visits * never).sum()) / self.mean_length
 
+    @cached_property
+    def names(self) -> Int64[Tensor, " names"]:
+        """The words that name an entity, as ids in rising order.
+
+        They are the words whose probability depends on the entity, in some class and topic.
+
+        >>> toy = Newswire.toy()
+        >>> [toy.words[i] for i in toy.names.tolist()]
+        ['ada', 'bo']
+        """
+        differs = (self.emission != self.emission[:, :, :1]).flatten(0, 2).any(0)
+        return differs.nonzero()[:, 0]
+
     # -- the two ready-made newswires ---------------------------------------------------------
 
     @classmethod

@@ -94,7 +94,7 @@ def rotary(
     :math:`\langle R_m q, R_n k\rangle = \langle R_{m-n} q, k\rangle` (Su et al. 2021,
     arXiv:2104.09864). The pairs are the two halves of the head, as in Llama and ``transformers``;
     the paper pairs neighbours: the same up to the order of the coordinates.
-    Taught in: book/architectures.ipynb.
+    Taught in: book/positions.ipynb.
 
     Args:
         x: queries or keys; the next-to-last axis is time.
@@ -124,7 +124,7 @@ def rotary_bound(
     :math:`h_{d/2} = 0`. Summation by parts then gives
     :math:`|\langle R_m q, R_n k\rangle| \le \max_i |h_{i+1} - h_i| \sum_j |S_j|`
     (Su et al. 2021, arXiv:2104.09864, section 3.4.3). The score itself need not fall with the
-    distance. Taught in: book/architectures.ipynb.
+    distance. Taught in: book/positions.ipynb.
 
     Args:
         distances: *m - n*, not necessarily whole.
@@ -153,7 +153,7 @@ def rotary_alignment(
     :math:`E\langle R_m q, R_n q\rangle = 2 \sum_i \cos((m-n)\theta_i)`: aligned vectors lose with
     the distance, on average and not steadily. An independent key scores 0 on average, with variance
     *d*, at *every* distance: it has nothing to lose. Arguments and errors as :func:`rotary_bound`.
-    Taught in: book/architectures.ipynb.
+    Taught in: book/positions.ipynb.
 
     >>> rotary_alignment(torch.tensor([0.0, torch.pi]), 2).round(decimals=6)
     tensor([ 1., -1.], dtype=torch.float64)

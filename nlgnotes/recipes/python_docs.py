@@ -62,7 +62,7 @@ def make_unlikelihood(recipe: Recipe, work: Path, progress: bool) -> Made:
         repeats = seq_rep_n_per_document(written.tokens, written.lengths, s["n"])
         loops = int((loop_period(written.tokens, written.lengths) > 0).sum())
         rates = {
-            f"seq_rep_{s['n']}": asdict(mean_interval(repeats)),
+            f"seq_rep_{s['n']}": asdict(mean_interval(repeats, bounds=(0, 1))),
             "ends_in_a_loop": asdict(binomial_interval(loops, len(prompts))),
         }
         return rates | text_metrics(model, tokenizer, held_out)

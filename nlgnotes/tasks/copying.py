@@ -14,7 +14,7 @@ def copies(n: int, shortest: int, longest: int, symbols: int, generator: torch.G
     There is a signal only where the copy is written.
 
     Trained on lengths up to *L*, a model is asked for *L* to 4 *L*: its context must hold
-    ``2 * longest + 1`` tokens. Taught in: book/architectures.ipynb.
+    ``2 * longest + 1`` tokens. Taught in: book/positions.ipynb.
 
     Args:
         n: rows.

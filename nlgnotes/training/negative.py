@@ -1,7 +1,7 @@
 r"""Negative training: a model unlearns replies that it should not give, the safe one before all.
 
 It is ``training.fit`` with a loss of its own, and takes ``fit``'s arguments: it can be shown,
-interrupted and resumed like any training. Taught in: book/degeneration.ipynb.
+interrupted and resumed like any training. Taught in: book/generic-replies.ipynb.
 """
 
 from collections import Counter, deque

@@ -1,6 +1,6 @@
 """Models of real text: windows to train on, openings to continue, and bits per byte.
 
-Taught in: book/degeneration.ipynb.
+Taught in: book/repetition.ipynb.
 """
 
 import math
@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from typing import Any, SupportsIndex
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from nlgnotes.batches import Batch
@@ -20,7 +20,7 @@ from nlgnotes.text.tokenizer import ByteBPE
 from nlgnotes.training.likelihood import token_nll
 from nlgnotes.validation import check_count, check_generator
 
-__all__ = ["openings", "text_metrics", "windows"]
+__all__ = ["document_nats", "openings", "text_metrics", "windows"]
 
 
 def openings(
@@ -89,27 +89,24 @@ def windows(
     return draw
 
 
-def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
-    """Bits per byte and nats per token of whole documents, ``<eos>`` counted.
+def document_nats(
+    model: nn.Module, tokenizer: ByteBPE, texts: Sequence[str]
+) -> tuple[Float64[Tensor, " texts"], Float64[Tensor, " texts"]]:
+    """What each document costs in nats, and how many tokens it has, ``<eos>`` counted in both.
 
     Each token is read after at least half a context, or all that stands before it.
 
     Args:
         model: tokens to logits, with ``config.context`` of at least 2.
         tokenizer: the model's.
-        texts: at least two documents, for the intervals; not all of them empty.
+        texts: whole documents, at least one.
 
     Raises:
-        ValueError: too few texts, texts without a byte, a context of 1, or as
-            :func:`likelihood.token_nll`.
+        ValueError: no text, a context of 1, or as :func:`likelihood.token_nll`.
     """
     context, half = model.config.context, model.config.context // 2
     check_count("context", context, 2)
-    if len(texts) < 2 or not any(texts):
-        raise ValueError(
-            f"texts must hold at least 2 documents and 1 byte; got {len(texts)} documents "
-            f"of {sum(map(len, texts))} characters"
-        )
+    check_count("len(texts)", len(texts))
     nats, counts = torch.zeros(2, len(texts), dtype=torch.float64)
     pieces = []  # (ids, document, how many ids at the front are context only)
     for i, ids in enumerate([*tokenizer.encode(t), 0] for t in texts):
@@ -124,6 +121,29 @@ def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict
         for row, (ids, owner, skipped) in zip(scored, group, strict=True):
             nats[owner] += row[skipped:].sum()
             counts[owner] += len(ids) - skipped
+    return nats, counts
+
+
+def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict[str, Any]:
+    """Bits per byte and nats per token of whole documents, ``<eos>`` counted.
+
+    Each token is read as in :func:`document_nats`.
+
+    Args:
+        model: tokens to logits, with ``config.context`` of at least 2.
+        tokenizer: the model's.
+        texts: at least two documents, for the intervals; not all of them empty.
+
+    Raises:
+        ValueError: too few texts, texts without a byte, a context of 1, or as
+            :func:`likelihood.token_nll`.
+    """
+    if len(texts) < 2 or not any(texts):
+        raise ValueError(
+            f"texts must hold at least 2 documents and 1 byte; got {len(texts)} documents "
+            f"of {sum(map(len, texts))} characters"
+        )
+    nats, counts = document_nats(model, tokenizer, texts)
     size = torch.tensor([len(t.encode()) for t in texts], dtype=torch.float64)
     return {
         "bits_per_byte": asdict(ratio_of_totals(nats / math.log(2), size)),

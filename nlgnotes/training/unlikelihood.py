@@ -2,7 +2,7 @@ r"""Fine-tuning against repetition: unlikelihood, token by token or on what the 
 
 Each is ``training.fit`` with a loss of its own, and takes ``fit``'s arguments: it can be shown,
 interrupted and resumed like any training, and its history holds the loss of every step.
-Taught in: book/degeneration.ipynb.
+Taught in: book/repetition.ipynb.
 """
 
 from collections.abc import Callable

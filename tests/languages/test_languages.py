@@ -21,6 +21,7 @@ from nlgnotes.languages import (
     language_digest,
     language_for,
 )
+from nlgnotes.languages.newswire_words import ENTITIES
 from nlgnotes.randomness import generator
 
 FALSE_ALARM = 1e-6
@@ -176,6 +177,12 @@ def test_toy_mean_length_and_impossible_share_against_counting():
     excess = never.sum(-1).double() - lang.epsilon * lang.impossible_share * long
     z = excess.mean() / (excess.std() / math.sqrt(len(long)))
     assert abs(float(z)) < stats.norm.isf(FALSE_ALARM / 2)
+
+
+def test_the_names_are_those_of_the_word_lists():
+    listed = " ".join(ENTITIES.values()).split()
+    assert sorted(standard().words[i] for i in standard().names.tolist()) == sorted(listed)
+    assert [toy().words[i] for i in toy().names.tolist()] == ["ada", "bo"]
 
 
 # -- laws -------------------------------------------------------------------------------------

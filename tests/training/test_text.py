@@ -9,7 +9,7 @@ from nlgnotes.intervals import Interval
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
 from nlgnotes.text.tokenizer import ByteBPE
-from nlgnotes.training.text import openings, text_metrics, windows
+from nlgnotes.training.text import document_nats, openings, text_metrics, windows
 
 TEXTS = ["abc abc", "b", "the cat sat on the mat, and the dog on the log " * 3]
 
@@ -98,3 +98,14 @@ def test_ill_logits_have_no_bits_per_byte(tokenizer, value):
         model.norm[3] = value
     with pytest.raises(ValueError, match="model must give logits without NaN"):
         text_metrics(model, tokenizer, TEXTS)
+
+
+def test_each_document_costs_what_it_costs_alone(tokenizer):
+    config = DecoderConfig(tokenizer.vocab_size, 8, 16, 1, 2, 32)
+    model = Decoder(config, generator(0, "weights")).eval()
+    nats, counts = document_nats(model, tokenizer, TEXTS)
+    assert counts.tolist() == [len(tokenizer.encode(text)) + 1 for text in TEXTS]
+    alone = torch.cat([document_nats(model, tokenizer, [text])[0] for text in TEXTS])
+    assert torch.allclose(nats, alone, atol=1e-4)
+    with pytest.raises(ValueError, match="len.texts. must be"):
+        document_nats(model, tokenizer, [])

@@ -9,7 +9,11 @@ from torch import Tensor
 from nlgnotes.decoding.documents import ANCESTRAL
 from nlgnotes.equations.sampling import Sampler, TopK
 from nlgnotes.experiments.exposure_bias.conditional import divergences_after
-from nlgnotes.experiments.exposure_bias.marginal import continuation, continuation_scores
+from nlgnotes.experiments.exposure_bias.marginal import (
+    GROUP,
+    continuation,
+    continuation_scores,
+)
 from nlgnotes.experiments.exposure_bias.prefixes import (
     continue_prefixes,
     survivors,
@@ -28,7 +32,7 @@ __all__ = [
 
 
 Table = dict[str, dict[str, Tensor]]
-"""kind of prefix -> divergence or score -> [prefixes, columns]."""
+"""kind of prefix -> divergence or score -> [prefixes, columns]; see :mod:`marginal` on groups."""
 
 
 DECODERS: dict[str, Any] = {
@@ -76,32 +80,26 @@ def written_after(
     new: int,
     generator: torch.Generator,
     *,
-    gap: int = 0,
     references: int = 2000,
+    group: int = GROUP,
 ) -> Table:
-    """The scores of ``new`` tokens that the model writes after each prefix and ``gap`` others.
+    """The scores of ``new`` tokens that the model writes after each prefix.
 
-    Texts that end before that are left out. The continuation of a shuffled prefix is compared with
-    what the prefix was before, that of a random one with the data prefix of its row, which it has
-    nothing to do with: the control.
+    The continuation of a shuffled prefix is compared with what the prefix was before, that of a
+    random one with the data prefix of its row, which it has nothing to do with: the control.
     """
-    length = prefixes["data"].shape[1]
-    place, result = length + gap, {}
-    held_out = language.sample(4 * references, generator, max_length=place + new)
-    held_out = held_out.select((held_out.lengths > place).nonzero()[:references, 0])
+    length, result = prefixes["data"].shape[1], {}
+    held_out = language.sample(4 * references, generator, max_length=length + new)
+    held_out = held_out.select((held_out.lengths > length).nonzero()[:references, 0])
     for kind, prefix in prefixes.items():
-        text = continue_prefixes(model, prefix, gap + new, generator)
-        kept = text.lengths > place
-        original = prefix if kind == "model" else prefixes["data"]
-        scores = continuation_scores(
-            language, text.select(kept), place, original[kept], continuation(held_out, place)
+        result[kind] = continuation_scores(
+            language,
+            continue_prefixes(model, prefix, new, generator),
+            length,
+            prefix if kind == "model" else prefixes["data"],
+            continuation(held_out, length),
+            group=group,
         )
-        result[kind] = {}
-        for name, table in scores.items():
-            result[kind][name] = torch.full(
-                (len(prefix), table.shape[1]), torch.nan, dtype=torch.float64
-            )
-            result[kind][name][kept] = table
     return result
 
 

@@ -10,7 +10,7 @@ Each kind is so conditioned on the same event. Then both :math:`P_M(\cdot|W_{1:l
 Taught in: book/exposure-bias.ipynb.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,15 @@ from nlgnotes.validation import check_scores
 
 __all__ = [
     "DIVERGENCES",
+    "accumulate",
     "accumulated_error",
     "bootstrap_both",
+    "bootstrap_kinds",
     "divergences_after",
     "eb_c",
+    "excess_share",
     "intervals",
+    "relative_growth",
     "slopes",
 ]
 
@@ -149,6 +153,76 @@ def bootstrap_both(
     return own, true
 
 
+def bootstrap_kinds(
+    table: Mapping[str, Mapping[str, Tensor]],
+    generator: torch.Generator,
+    *,
+    resamples: int = 1000,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Mean divergences of every kind of prefix and of resamples of its prefixes, for any ratio.
+
+    All divergences and columns of a prefix are resampled together; so are the shuffled prefixes
+    and the data prefixes that they were made from. The other kinds are drawn apart.
+
+    Args:
+        table: kind -> divergence -> [prefixes, columns]; NaN is missing. Of the shuffled prefixes,
+            row i was row i of the data; there may be fewer of them.
+        generator: where the resampling draws from.
+        resamples: how many.
+
+    Returns:
+        kind -> divergence -> [1 + resamples, columns], the sample's own means first.
+    """
+    pairs = [kind for kind in ("data", "shuffled") if kind in table]
+    result: dict[str, dict[str, np.ndarray]] = {}
+    for kinds in [pairs, *([kind] for kind in table if kind not in pairs)]:
+        blocks = {(k, f): np.asarray(x) for k in kinds for f, x in table[k].items()}
+        n = max(map(len, blocks.values()), default=0)
+        wide = [
+            np.pad(x, ((0, n - len(x)), (0, 0)), constant_values=np.nan) for x in blocks.values()
+        ]
+        ends = np.cumsum([x.shape[1] for x in wide])[:-1]
+        draws = bootstrap_means(np.concatenate(wide, 1), generator, resamples=resamples)
+        for (kind, f), means in zip(blocks, np.split(draws, ends, axis=1), strict=True):
+            result.setdefault(kind, {})[f] = means
+    return {kind: result[kind] for kind in table}
+
+
+def excess_share(after: np.ndarray, data: np.ndarray, shuffled: np.ndarray) -> np.ndarray:
+    r"""The harm of a kind of prefix as a share of that of shuffled words.
+
+    .. math:: \frac{\text{EB-C}(H) - 1}{\text{EB-C}(\text{shuffled}) - 1} =
+              \frac{\text{CGD}(M|H(l)) - \text{CGD}(M|D(l))}
+                   {\text{CGD}(M|\text{shuffled}(l)) - \text{CGD}(M|D(l))}.
+
+    0 is no harm, 1 as much as shuffled words do. Ours.
+
+    Args:
+        after, data, shuffled: the draws that :func:`bootstrap_kinds` gives for the three kinds.
+    """
+    return (after - data) / (shuffled - data)
+
+
+def relative_growth(ratio: np.ndarray, lengths: Sequence[float | int]) -> np.ndarray:
+    r"""How the harm grows with the length, as a share of growth in proportion to it.
+
+    .. math:: \frac{\sum_i (l_i - \bar l)\, e_i \big/ \sum_i (l_i - \bar l)^2}
+                   {\sum_i l_i\, e_i \big/ \sum_i l_i^2}, \qquad e_i = \text{EB-C}(l_i) - 1:
+
+    the least-squares slope over that of the line through the origin. 1 where every word adds the
+    same harm, 0 where the harm does not depend on the length, below 0 where it falls. Ours.
+
+    Args:
+        ratio: draws of EB-C, [1 + resamples, lengths].
+        lengths: of the prefixes.
+
+    Raises:
+        ValueError: as :func:`slopes`.
+    """
+    excess, place = np.asarray(ratio) - 1, np.asarray(lengths, dtype=float)
+    return slopes(excess, lengths) / (excess @ place / (place**2).sum())
+
+
 def accumulated_error(
     after: Tensor | np.ndarray,
     data: Tensor | np.ndarray,
@@ -184,9 +258,14 @@ def accumulated_error(
         (AccErr) and ``excess`` (%ExAccErr).
     """
     own, true = (
-        bootstrap_means(np.asarray(x), generator, resamples=resamples).cumsum(1)
-        for x in (after, data)
+        bootstrap_means(np.asarray(x), generator, resamples=resamples) for x in (after, data)
     )
+    return accumulate(own, true)
+
+
+def accumulate(after: np.ndarray, data: np.ndarray) -> dict[str, np.ndarray]:
+    """What :func:`accumulated_error` returns, from draws of the mean KL at every step."""
+    own, true = after.cumsum(1), data.cumsum(1)
     ratio = own / true
     return {
         "regret": own,

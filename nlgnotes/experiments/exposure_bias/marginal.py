@@ -1,9 +1,10 @@
 r"""Scores of what a model writes after a prefix: quality, diversity, consistency, and EB-M.
 
-A score is kept as a table with one row per text, so that it can be bootstrapped over texts;
-:data:`SCORES` says how the means of its columns make the number. A text is a prefix of ``length``
-tokens and a continuation, as :func:`prefixes.continue_prefixes` gives them, and only texts with a
-continuation are scored.
+A score is kept as a table with one row per unit, so that it can be bootstrapped; :data:`SCORES`
+says how the means of its columns make the number. The unit is a text, a prefix of ``length`` tokens
+and a continuation, as :func:`prefixes.continue_prefixes` gives them. Only the two diversity scores,
+which say how alike texts are to each other, have *groups* of texts as units: a resample of texts
+would hold doubles, and the scores of texts that share a pool are not independent.
 
 Taught in: book/exposure-bias.ipynb.
 """
@@ -18,20 +19,17 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from nlgnotes.documents import Documents
-from nlgnotes.equations.metrics import (
-    bleu,
-    bleu_counts,
-    distinct_n_per_document,
-    self_bleu_per_document,
-)
+from nlgnotes.equations.metrics import bleu, bleu_counts, distinct_n, self_bleu
 from nlgnotes.experiments.exposure_bias.conditional import bootstrap_both
 from nlgnotes.languages.base import Language
+from nlgnotes.validation import check_count
 
 __all__ = [
     "SCORES",
     "Score",
     "continuation",
     "continuation_scores",
+    "diversity",
     "eb_m",
     "link",
     "nats",
@@ -39,6 +37,8 @@ __all__ = [
 ]
 
 N = 3  # of the n-grams of BLEU, distinct-n and self-BLEU
+GROUP = 50
+"""Texts of a group: as many as make diversity a matter of the pool, few enough for many groups."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def _bleu(means: np.ndarray) -> np.ndarray:
     return np.array([bleu(1e6 * row[None]) for row in means])
 
 
+DIVERSITY = ("distinct", "self-bleu")
 SCORES: dict[str, Score] = {
     "nats": Score(
         "quality",
@@ -74,8 +75,8 @@ SCORES: dict[str, Score] = {
         high=False,
     ),
     "bleu": Score("quality", "corpus-BLEU-3 against held-out text of the same place", _bleu),
-    "distinct": Score("diversity", "distinct-3 of all continuations together", lambda m: m[:, 0]),
-    "self-bleu": Score("diversity", "1 - self-BLEU-3", lambda m: m[:, 0]),
+    "distinct": Score("diversity", "distinct-3 of a group of continuations", lambda m: m[:, 0]),
+    "self-bleu": Score("diversity", "1 - self-BLEU-3 of a group", lambda m: m[:, 0]),
     "link": Score(
         "consistency",
         "nats per token by which the original prefix explains it better than a stranger's",
@@ -151,13 +152,38 @@ def topic_evidence(
     return (posterior[rows, documents.lengths] - posterior[:, length]).softmax(-1)
 
 
+def diversity(written: Documents, group: int = GROUP) -> dict[str, Float64[Tensor, "groups one"]]:
+    """Distinct-3 and 1 - self-BLEU-3 of every ``group`` consecutive texts; a last part is left out.
+
+    A text of fewer than 3 tokens has no 3-gram: it is neither diverse nor repeated, and left out.
+    A group with fewer than two longer ones is NaN, a missing value.
+
+    Raises:
+        ValueError: fewer texts than ``group``, or a ``group`` of fewer than two.
+    """
+    check_count("group", group, 2)
+    if len(written) < group:
+        raise ValueError(f"written must hold at least one group of {group}; got {len(written)}")
+    rows = torch.arange(len(written) // group * group).split(group)
+    result = {name: torch.full((len(rows), 1), torch.nan).double() for name in DIVERSITY}
+    for i, part in enumerate(rows):
+        part = part[written.lengths[part] >= N]
+        if len(part) > 1:
+            texts = written.select(part)
+            result["distinct"][i] = distinct_n(texts.tokens, texts.lengths, N)
+            result["self-bleu"][i] = 1 - self_bleu(texts.tokens, texts.lengths, N)
+    return result
+
+
 def continuation_scores(
     language: Language,
     documents: Documents,
     length: int,
     original: Int64[Tensor, "batch length"],
     references: Documents,
-) -> dict[str, Float64[Tensor, "batch columns"]]:
+    *,
+    group: int = GROUP,
+) -> dict[str, Float64[Tensor, "units columns"]]:
     """The table of every score in ``SCORES`` (``topic`` only where the language has topics).
 
     Args:
@@ -167,24 +193,21 @@ def continuation_scores(
         original: what a consistent continuation should go on from: the prefix itself, or what it
             was before it was shuffled.
         references: held-out text of the language, for BLEU.
+        group: texts in each group of :func:`diversity`.
 
     Returns:
-        One row per text. A continuation of fewer than 3 tokens has no 3-gram: it is neither
-        diverse nor repeated, and its rows of both diversity scores are NaN, a missing value.
+        One row per text; of both diversity scores one row per group.
 
     Raises:
-        ValueError: a text without a continuation.
+        ValueError: a text without a continuation, or as :func:`diversity`.
     """
     written = continuation(documents, length)
     result = {
         "nats": nats(language, documents, length),
         "bleu": bleu_counts(written, references, N).double(),
-        "distinct": distinct_n_per_document(written.tokens, written.lengths, N),
-        "self-bleu": 1 - self_bleu_per_document(written.tokens, written.lengths, N),
+        **diversity(written, group),
         "link": link(language, documents, original),
     }
-    for name in ("distinct", "self-bleu"):
-        result[name] = result[name].masked_fill(written.lengths < N, torch.nan)[:, None]
     if hasattr(language, "topic_posterior"):
         topic = language.topic_posterior(original)[:, -1].argmax(-1)
         result["topic"] = topic_evidence(language, documents, length).gather(-1, topic[:, None])
@@ -211,13 +234,13 @@ def eb_m(
     Args:
         name: of a score in ``SCORES``.
         after, data: its tables after prefixes of kind H and D.
-        generator: where the bootstrap over texts draws from.
-        paired: row i of both comes from the same prefix: they are resampled together.
+        generator: where the bootstrap over the rows draws from.
+        paired: row i of both comes from the same prefixes: they are resampled together.
         resamples: of the bootstrap.
 
     Returns:
-        Bootstrap draws [1 + resamples], the estimate first. (Distinct-n and self-BLEU of a resample
-        are means of the sample's per-text values: a text is not its own double.)
+        Bootstrap draws [1 + resamples], the estimate first. BLEU's are given the references, which
+        both tables share.
 
     Raises:
         ValueError: an unknown score.

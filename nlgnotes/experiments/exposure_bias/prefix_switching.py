@@ -27,9 +27,12 @@ from nlgnotes.experiments.exposure_bias.after_prefixes import (
 )
 from nlgnotes.experiments.exposure_bias.conditional import (
     DIVERGENCES,
-    accumulated_error,
+    accumulate,
+    bootstrap_kinds,
     eb_c,
+    excess_share,
     intervals,
+    relative_growth,
     slopes,
 )
 from nlgnotes.experiments.exposure_bias.marginal import SCORES, eb_m
@@ -53,10 +56,11 @@ def measure(
     """Every cell, for every learner of ``settings["models"]`` on its own language.
 
     Args:
-        settings: ``models`` (name of a language -> of a checkpoint), ``prefixes`` (in each cell),
-            ``lengths``, ``gap_length`` (language -> length of the prefix in the gap version),
-            ``gaps``, ``new`` (words that are scored), ``texts`` and ``steps`` (of the accumulated
-            measure), ``start``, ``resamples``.
+        settings: ``models`` (name of a language -> of a checkpoint), ``prefixes`` (data and model,
+            right after the switch), ``others`` (shuffled and random ones, those that are scored,
+            and those of the gap version), ``lengths``, ``gap_length`` (language -> length of the
+            prefix in the gap version), ``gaps``, ``new`` (words that are scored), ``texts`` and
+            ``steps`` (of the accumulated measure), ``start``, ``resamples``.
         seed: of all its chance.
         progress: show a bar.
         keep: ``keep(part, compute)`` remembers what a part gave.
@@ -95,7 +99,8 @@ def _one_language(
     cells = [part(f"length-{n}", _length_cell, n) for n in settings["lengths"]]
     gaps = {decoder: part(f"gap-{decoder}", _gap_cell, decoder) for decoder in GAP_DECODERS}
     along = part("along", _along_cell)
-    return _join(cells, settings) | {"model": checkpoint, "gap": gaps, "along": along}
+    joined = _join(cells, settings["lengths"], settings["prefixes"])
+    return joined | {"model": checkpoint, "gap": gaps, "along": along}
 
 
 def _row(interval: Interval) -> list[float | int]:
@@ -104,35 +109,10 @@ def _row(interval: Interval) -> list[float | int]:
 
 def _rows(draws: np.ndarray, values: Any) -> list[list[float | int]]:
     """One row for each column, with the number of prefixes that are in it."""
-    there = (~np.isnan(np.asarray(values))).sum(0)
+    there = (~np.isnan(np.asarray(values))).sum(0)[: draws.shape[1]]
     return [
         _row(percentile_interval(column, int(n))) for column, n in zip(draws.T, there, strict=True)
     ]
-
-
-def _means(
-    values: Any, generator: torch.Generator, settings: Mapping[str, Any]
-) -> list[list[float | int]]:
-    return _rows(
-        bootstrap_means(np.asarray(values), generator, resamples=settings["resamples"]), values
-    )
-
-
-def _ratios(
-    table: Table, generator: torch.Generator, settings: Mapping[str, Any]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Draws of EB-C of every kind but data, column by column."""
-
-    def draws(kind: str, f: str) -> np.ndarray:
-        return eb_c(
-            table[kind][f],
-            table["data"][f],
-            generator,
-            paired=kind == "shuffled",
-            resamples=settings["resamples"],
-        )
-
-    return {kind: {f: draws(kind, f) for f in DIVERGENCES} for kind in KINDS[1:]}
 
 
 def _top_share(x: Tensor) -> float:
@@ -149,67 +129,107 @@ def _length_cell(
     generator: torch.Generator,
 ) -> dict[str, Any]:
     prefixes = four_prefixes(model, language, settings["prefixes"], length, generator)
-    after = at_length(model, language, prefixes)
-    scored = (
-        prefixes
-        if length == settings["gap_length"]
-        else {kind: prefixes[kind] for kind in ("data", "model")}
+    # The mean after bad prefixes is large and sure: it needs fewer of them than a small difference.
+    few = {kind: prefix[: settings["others"]] for kind, prefix in prefixes.items()}
+    after = at_length(model, language, few | {k: prefixes[k] for k in ("data", "model")})
+    written = written_after(
+        model, language, few, settings["new"], generator, group=settings["group"]
     )
-    written = written_after(model, language, scored, settings["new"], generator)
+    return _right_after(after, generator, settings) | _scored(written, generator, settings)
+
+
+def _right_after(
+    after: Table, generator: torch.Generator, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the divergences right after the prefixes say; of EB-C the draws, for its slope."""
     many = {"resamples": settings["resamples"]}
-    top = {k: {f: _top_share(x) for f, x in after[k].items()} for k in KINDS}
-    ratio = _ratios(after, generator, settings)
-    bias: dict[str, dict[str, np.ndarray]] = {}
-    for k in list(written)[1:]:
-        bias[k] = {
-            s: eb_m(s, x, written["data"][s], generator, paired=k == "shuffled", **many)
-            for s, x in written[k].items()
-        }
-    score = {
-        k: {s: SCORES[s].of(bootstrap_means(x, generator, **many)) for s, x in written[k].items()}
-        for k in written
-    }
+    draws = bootstrap_kinds(after, generator, **many)
+    ratio = {k: {f: draws[k][f] / draws["data"][f] for f in DIVERGENCES} for k in KINDS[1:]}
+
+    def rows(kinds: tuple[str, ...], of: Callable[[str, str], np.ndarray]) -> dict[str, Any]:
+        return {k: {f: _rows(of(k, f), after[k][f])[0] for f in DIVERGENCES} for k in kinds}
+
+    def share(kind: str, f: str) -> np.ndarray:
+        return excess_share(draws[kind][f], draws["data"][f], draws["shuffled"][f])
+
+    def halves(kind: str, f: str) -> np.ndarray:
+        return eb_c(after[kind][f][::2], after[kind][f][1::2], generator, **many)
+
     return {
-        "cgd": {
-            k: {f: _means(after[k][f], generator, settings)[0] for f in DIVERGENCES} for k in KINDS
+        "cgd": rows(KINDS, lambda k, f: draws[k][f]),
+        "top_share": {k: {f: _top_share(x) for f, x in after[k].items()} for k in KINDS},
+        "eb_c": {k: {f: x[:, 0].tolist() for f, x in ratio[k].items()} for k in ratio},
+        "share": rows(("model", "random"), share),
+        "over_next": {
+            "random": rows(("random",), lambda k, f: draws[k][f] / draws["shuffled"][f])["random"],
+            "shuffled": rows(("shuffled",), lambda k, f: draws[k][f] / draws["model"][f])[
+                "shuffled"
+            ],
         },
-        "top_share": top,
-        "eb_c": {k: {f: ratio[k][f][:, 0].tolist() for f in DIVERGENCES} for k in ratio},
-        "score": {
-            k: {s: _row(percentile_interval(d, settings["prefixes"])) for s, d in score[k].items()}
-            for k in score
-        },
-        "eb_m": {k: {s: d.tolist() for s, d in bias[k].items()} for k in bias},
+        "halves": rows(("data",), halves),
     }
 
 
-def _join(cells: list[dict[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
+def _scored(
+    written: Table, generator: torch.Generator, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The scores of what was written after the prefixes, and EB-M."""
+    many = {"resamples": settings["resamples"]}
+    data = written["data"]
+
+    def row(draws: np.ndarray, table: Tensor) -> list[float | int]:
+        return _rows(draws[:, None], table[:, :1])[0]
+
+    score = {
+        k: {
+            s: row(SCORES[s].of(bootstrap_means(x, generator, **many)), x)
+            for s, x in scores.items()
+        }
+        for k, scores in written.items()
+    }
+    bias: dict[str, Any] = {}
+    for k in KINDS[1:]:
+        # The link of random words to any prefix is 0: no number to divide by.
+        named = {s: x for s, x in written[k].items() if (k, s) != ("random", "link")}
+        bias[k] = {
+            s: row(eb_m(s, x, data[s], generator, paired=k == "shuffled", **many), x)
+            for s, x in named.items()
+        }
+    return {"score": score, "eb_m": bias}
+
+
+def _join(cells: list[dict[str, Any]], lengths: list[int], n: int) -> dict[str, Any]:
     """Cells of several lengths side by side.
 
-    The draws of the ratios become intervals, and those of their slope over 10 tokens. Shuffled and
-    random prefixes are scored at one length only: those rows have one entry and no slope.
+    The draws of EB-C become intervals, those of its slope over 10 tokens, and of its relative
+    growth: None where it is not sure that there is a harm which could grow.
     """
-    n, lengths = settings["prefixes"], settings["lengths"]
-    full = max(cells, key=lambda cell: len(cell["score"]))
+    first = cells[0]
 
     def beside(key: str) -> dict[str, Any]:
-        return {
-            k: {f: [c[key][k][f] for c in cells if k in c[key]] for f in full[key][k]}
-            for k in full[key]
-        }
+        return {k: {f: [c[key][k][f] for c in cells] for f in first[key][k]} for k in first[key]}
 
-    out = {key: beside(key) for key in ("cgd", "top_share", "score")}
-    for key in ("eb_c", "eb_m"):
-        out[key], out[f"{key}_slope"] = {}, {}
-        for k, names in full[key].items():
-            draws = {f: np.stack([c[key][k][f] for c in cells if k in c[key]], 1) for f in names}
-            out[key][k] = {f: [_row(i) for i in intervals(d, n)] for f, d in draws.items()}
-            if len(next(iter(draws.values()))[0]) == len(lengths):
-                slope = {
-                    f: percentile_interval(10 * slopes(d, lengths), n) for f, d in draws.items()
-                }
-                out[f"{key}_slope"][k] = {f: _row(i) for f, i in slope.items()}
-    return out
+    out: dict[str, Any] = {key: beside(key) for key in first if key != "eb_c"}
+    bias, slope, growth = {}, {}, {}
+    for k, names in beside("eb_c").items():
+        draws = {f: np.array(x).T for f, x in names.items()}
+        bias[k] = {f: [_row(i) for i in intervals(d, n)] for f, d in draws.items()}
+        slope[k] = {
+            f: _row(percentile_interval(10 * slopes(d, lengths), n)) for f, d in draws.items()
+        }
+        growth[k] = {
+            f: _row(percentile_interval(relative_growth(d, lengths), n))
+            if _is_sure(d.mean(1) - 1, n)
+            else None
+            for f, d in draws.items()
+        }
+    return out | {"eb_c": bias, "eb_c_slope": slope, "growth": growth}
+
+
+def _is_sure(draws: np.ndarray, n: int) -> bool:
+    """Whether the interval of what a ratio divides by is on one side of 0."""
+    found = percentile_interval(draws, n)
+    return found.low > 0 or found.high < 0
 
 
 def _gap_cell(
@@ -220,22 +240,27 @@ def _gap_cell(
     generator: torch.Generator,
 ) -> dict[str, Any]:
     sampler, start = DECODERS[decoder], 0 if decoder == "ancestral" else settings["start"]
-    prefixes = four_prefixes(
-        model,
-        language,
-        settings["prefixes"],
-        settings["gap_length"],
-        generator,
-        sampler=sampler,
-        start=start,
-    )
+    n, length = settings["others"], settings["gap_length"]
+    prefixes = four_prefixes(model, language, n, length, generator, sampler=sampler, start=start)
     table = after_gaps(model, language, prefixes, settings["gaps"], generator, sampler=sampler)
-    ratio = _ratios(table, generator, settings)
+    draws = bootstrap_kinds(table, generator, resamples=settings["resamples"])
+
+    def rows(kinds: tuple[str, ...], of: Callable[..., np.ndarray]) -> Any:
+        return {k: {f: _rows(of(k, f), table[k][f]) for f in DIVERGENCES} for k in kinds}
+
+    def left(kind: str, f: str) -> np.ndarray:
+        extra = draws[kind][f] - draws["data"][f]
+        return extra / extra[:, :1]
+
+    def share(kind: str, f: str) -> np.ndarray:
+        found = excess_share(draws[kind][f], draws["data"][f], draws["shuffled"][f])
+        return found[:, :1]  # right after the switch: later the harm of all is small
+
     return {
-        "cgd": {
-            k: {f: _means(table[k][f], generator, settings) for f in DIVERGENCES} for k in KINDS
-        },
-        "eb_c": {k: {f: _rows(ratio[k][f], table[k][f]) for f in DIVERGENCES} for k in ratio},
+        "cgd": rows(KINDS, lambda k, f: draws[k][f]),
+        "eb_c": rows(KINDS[1:], lambda k, f: draws[k][f] / draws["data"][f]),
+        "left": rows(("shuffled", "random"), left),
+        "share": rows(("model", "random"), share),
     }
 
 
@@ -245,31 +270,38 @@ def _along_cell(
     table = along_texts(
         model, language, settings["texts"], settings["steps"], generator, start=settings["start"]
     )
-    out: dict[str, Any] = {
-        "step": {k: {f: _means(x, generator, settings) for f, x in table[k].items()} for k in table}
-    }
+    draws = bootstrap_kinds(table, generator, resamples=settings["resamples"])
+    step = {k: {f: _rows(draws[k][f], x) for f, x in table[k].items()} for k in table}
+    out: dict[str, Any] = {"step": step}
     for decoder in DECODERS:
-        out[decoder] = {}
-        for f in DIVERGENCES:
-            found = accumulated_error(
-                table[decoder][f], table["data"][f], generator, resamples=settings["resamples"]
-            )
-            out[decoder][f] = {key: _rows(draws, table[decoder][f]) for key, draws in found.items()}
+        found = {f: accumulate(draws[decoder][f], draws["data"][f]) for f in DIVERGENCES}
+        out[decoder] = {
+            f: {key: _rows(x, table[decoder][f]) for key, x in found[f].items()} for f in found
+        }
+        if decoder == "ancestral":  # the others' excess in TV may be 0
+            last = {f: found[f]["excess"][:, -1:] for f in DIVERGENCES}
+            out["times_tv"] = {
+                f: _rows(last[f] / last["tv"], table[decoder][f][:, -1:])[0]
+                for f in ("js", "kl")
+                if _is_sure(last["tv"][:, 0], settings["texts"])
+            }
     return out
 
 
 EXPERIMENT = Experiment(
     name="exposure-bias",
-    summary="prefix switching on three languages, 4,000 prefixes a cell (about 15 minutes)",
+    summary="prefix switching on three languages, 20,000 prefixes a cell (about 30 minutes)",
     measure=measure,
-    seed=0,
+    seed=1,
     settings={
         "models": {"newswire": "newswire-lm", "oracle": "oracle-lm", "brackets": "brackets-lm"},
-        "prefixes": 4000,
+        "prefixes": 20000,
+        "others": 4000,
         "lengths": [5, 10, 20, 30, 40],
         "gap_length": {"newswire": 10, "oracle": 10, "brackets": 30},
         "gaps": [0, 1, 2, 3, 5, 10, 20],
         "new": 20,
+        "group": 50,
         "texts": 5200,
         "steps": 30,
         "start": 5,

@@ -1,1 +1,1 @@
-"""Experiments on generic replies, of the lecture degeneration."""
+"""Experiments of the lecture generic-replies."""

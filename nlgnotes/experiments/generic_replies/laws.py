@@ -1,6 +1,6 @@
 """The laws P(T|S), P(S|T) and P(T) of the dialogue language, and decoders trained on them.
 
-Taught in: book/degeneration.ipynb.
+Taught in: book/generic-replies.ipynb.
 """
 
 from collections.abc import Callable, Mapping

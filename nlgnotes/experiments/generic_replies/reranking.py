@@ -1,6 +1,6 @@
 """Reranking of N-best lists by maximum mutual information, over lambda.
 
-Taught in: book/degeneration.ipynb.
+Taught in: book/generic-replies.ipynb.
 """
 
 import math

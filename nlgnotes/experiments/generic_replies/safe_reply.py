@@ -1,6 +1,6 @@
 """The lead of the safe reply over the likeliest other, query by query.
 
-Taught in: book/degeneration.ipynb.
+Taught in: book/generic-replies.ipynb.
 """
 
 import math

@@ -1,7 +1,7 @@
 """The safe reply in the course of training, and what maximum mutual information replies instead.
 
 The models are small decoders of the dialogue language, whose laws are known exactly.
-Taught in: book/degeneration.ipynb.
+Taught in: book/generic-replies.ipynb.
 """
 
 from collections.abc import Callable, Mapping

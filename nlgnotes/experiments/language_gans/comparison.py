@@ -1,8 +1,9 @@
 """Comparison of generators: at equal diversity over temperatures, and by a discriminator."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +12,7 @@ from torch import Tensor
 from nlgnotes.documents import Documents
 from nlgnotes.experiments.language_gans.quality_diversity import Point, at_equal_diversity, branch
 from nlgnotes.intervals import mean_interval
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_interval
 
 __all__ = ["difference_at_equal_diversity", "discriminator_accuracy"]
 
@@ -40,39 +41,48 @@ def discriminator_accuracy(
 
 
 def difference_at_equal_diversity(
-    ours: Sequence[Sequence[Point]], theirs: Sequence[Sequence[Point]], levels: int = 9
+    ours: Sequence[Sequence[Point]],
+    theirs: Sequence[Sequence[Point]],
+    levels: SupportsIndex = 7,
+    temperatures: tuple[SupportsFloat, SupportsFloat] = (0.0, math.inf),
 ) -> dict[str, list[Any]]:
     """NLL_oracle of ours minus that of theirs at equal NLL_test, over runs.
 
-    Positive where ours writes worse. The levels run evenly over what every sweep of both reaches.
+    Positive where ours writes worse. The levels run evenly *inside* what every sweep of both
+    reaches with the given temperatures. Its two ends are left out: each is the turning point or the
+    coldest point of one run, where a small change of NLL_test is a large one of NLL_oracle.
 
     Args:
         ours, theirs: a sweep for each run, in the same order.
         levels: how many.
+        temperatures: the coldest and the warmest that count, on both sides.
 
     Returns:
         ``levels``; ``differences`` (a list per run); and, from two runs on, ``interval`` over runs
         at each level. All are empty where the sweeps do not meet.
 
     Raises:
-        ValueError: no run, another number of runs on the other side, fewer than one level, or as
-            ``quality_diversity.branch``.
+        ValueError: no run, another number of runs on the other side, fewer than one level, a sweep
+            without a point at those temperatures, or as ``quality_diversity.branch``.
     """
-    check_count("levels", levels)
+    levels = check_count("levels", levels)
+    low, high = (check_interval("temperatures", t, 0, math.inf) for t in temperatures)
     if not len(ours) or len(ours) != len(theirs):
         raise ValueError(
             "ours and theirs must hold as many runs each, at least one; "
             f"got {len(ours)} and {len(theirs)}"
         )
-    reached = [branch(points)[0] for points in (*ours, *theirs)]
-    lows, highs = [tests[0] for tests in reached], [tests[-1] for tests in reached]
-    if max(lows) >= min(highs):
+    kept = [
+        [[p for p in points if low <= p.temperature <= high] for points in side]
+        for side in (ours, theirs)
+    ]
+    reached = [branch(points)[0] for side in kept for points in side]
+    first, last = max(tests[0] for tests in reached), min(tests[-1] for tests in reached)
+    if first >= last:
         return {"levels": [], "differences": [], "interval": []}
-    # A hair inside: the ends are sums of rounded numbers, and beyond an end there is no value.
-    at = np.linspace(max(lows) + 1e-9, min(highs) - 1e-9, levels)
+    at = np.linspace(first, last, levels + 2)[1:-1]
     rows = [
-        at_equal_diversity(a, at) - at_equal_diversity(b, at)
-        for a, b in zip(ours, theirs, strict=True)
+        at_equal_diversity(a, at) - at_equal_diversity(b, at) for a, b in zip(*kept, strict=True)
     ]
     spread = [asdict(mean_interval(column)) for column in np.stack(rows).T] if len(rows) > 1 else []
     return {

@@ -205,7 +205,11 @@ def per_token_kl(before: Any, after: Any, texts: Documents) -> Interval:
     check_scores("the logits of before", ours)
     check_scores("the logits of after", theirs)
     moved = kl_divergence(ours.log_softmax(-1), theirs.log_softmax(-1))
-    return ratio_of_totals((moved * batch.mask).sum(-1), texts.lengths.double())
+    per_text = (moved * batch.mask).sum(-1)
+    if not per_text.any():
+        # One and the same model: 0 is no estimate, and no other text could have another number.
+        return Interval(0.0, 0.0, 0.0, len(texts))
+    return ratio_of_totals(per_text, texts.lengths.double())
 
 
 def likeliest_text(

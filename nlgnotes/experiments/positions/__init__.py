@@ -1,1 +1,1 @@
-"""Experiments on positions, of the lecture architectures."""
+"""Experiments of the lecture positions."""

@@ -2,7 +2,7 @@
 
 By the decoder's positions. The three decoders of one training seed have the same sizes and draws,
 and start from the same weights but for the learned positions.
-Taught in: book/architectures.ipynb.
+Taught in: book/positions.ipynb.
 """
 
 from collections.abc import Callable, Mapping

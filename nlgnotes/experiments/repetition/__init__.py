@@ -1,1 +1,1 @@
-"""Experiments on repetition, of the lecture degeneration."""
+"""Experiments of the lecture repetition."""

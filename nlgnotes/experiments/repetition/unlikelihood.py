@@ -1,11 +1,12 @@
 """Repetition before and after fine-tuning: unlikelihood, with plain likelihood as its control.
 
 Every text that a model wrote stands beside the one that a person wrote after the same prompt.
-Taught in: book/degeneration.ipynb.
+Taught in: book/repetition.ipynb.
 """
 
 import copy
 import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.randomness import generator
 from nlgnotes.text import corpus
 from nlgnotes.text.tokenizer import ByteBPE
-from nlgnotes.training.text import openings, text_metrics, windows
+from nlgnotes.training.text import document_nats, openings, windows
 from nlgnotes.training.unlikelihood import (
     continue_greedily,
     sequence_unlikelihood,
@@ -34,8 +35,10 @@ ARMS: dict[str, Callable[..., Any]] = {
     "unlikelihood": sequence_unlikelihood,
     "likelihood": functools.partial(sequence_unlikelihood, share=0),
     "token": token_unlikelihood,
+    "alone": functools.partial(sequence_unlikelihood, share=1),
 }
-"""Sequence-level unlikelihood; as many steps of likelihood, its control; token level."""
+"""Sequence-level unlikelihood; as many steps of likelihood, its control; token level; and
+unlikelihood alone, without the likelihood of text beside it."""
 
 
 WINDOW = 32
@@ -123,38 +126,85 @@ def measure(
     progress: bool,
     keep: Callable[[str, Callable[[], Any]], Any],
 ) -> dict[str, Any]:
-    """How much a shipped model repeats itself after fine-tuning in three ways, by training seed.
+    """How much a shipped model repeats itself after fine-tuning in four ways, by training seed.
 
-    A run draws its batches and its held-out prompts from its own seed; all arms of a run start from
-    the same weights and see the same batches and prompts. Every prompt is followed by a person's
-    text, greedily by the model's.
+    Trainings and prompts are crossed: every run draws its own batches and starts from the same
+    weights, and all runs are asked the same prompts and read the same documents. So both can be
+    resampled (``intervals.two_way_interval``). Every prompt is followed by a person's text,
+    greedily by the model's.
 
     Args:
         settings: ``model``; ``runs``; ``steps``, ``batch``, ``learning_rate``, ``rows`` of the
             training; ``prefix``, ``new``, ``prompts`` and ``documents`` (for bits per byte) of the
             looking; ``look_every``.
-        seed: of the first run; the others follow.
+        seed: of the first run; the others follow. The first also draws prompts and documents.
         progress: show bars.
         keep: as ``experiment.Experiment`` says.
 
     Returns:
-        ``runs``: per training seed ``text``, ``before`` and the arms, each with
-        :func:`repetition_statistics`; the models also with bits per byte and ``rep``, the share of
-        next-token predictions that stand among the ``WINDOW`` tokens before.
+        ``text``, the person's; ``before``, the model's; ``bytes`` of each document; ``runs``, per
+        training seed the arms. Each has :func:`repetition_statistics`, and ``by_prompt`` with
+        seq-rep-4 and the period of the loop that a text ends in. The models also have bits per
+        byte, ``bits`` of each document, and ``rep``, the share of next-token predictions that
+        stand among the ``WINDOW`` tokens before.
     """
     start = checkpoints.load(settings["model"])
     tokenizer, prefix, new = start.tokenizer, settings["prefix"], settings["new"]
     train = [d.text for d in corpus.documents("train")]
     held_out = [d.text for d in corpus.documents("held-out")]
     rows = openings(tokenizer, held_out, prefix + new)
-    texts, read = corpus.corpus_digest()[:12], (start.model, tokenizer, train, held_out, rows)
+
+    def some(many: int, few: int, name: str) -> Tensor:
+        return torch.randperm(many, generator=generator(seed, "unlikelihood", name))[:few]
+
+    chosen = rows[some(len(rows), settings["prompts"], "prompts")]
+    documents = some(len(held_out), settings["documents"], "documents").tolist()
+    read = [held_out[i] for i in documents]
+    look = functools.partial(_everything, tokenizer=tokenizer, rows=chosen, new=new, read=read)
+    texts, person = corpus.corpus_digest()[:12], chosen[:, -new:]
+    of_text = {"rep": repeated_share(chosen, person, WINDOW), "by_prompt": _by_prompt(person)}
     return {
+        "text": _round(repetition_statistics(person) | of_text),
+        "bytes": [len(text.encode()) for text in read],
+        # The text comes with the installed packages: what is kept is kept for this very text.
+        "before": keep(f"before-{texts}", functools.partial(look, start.model)),
         "runs": [
-            # The text comes with the installed packages: a run is kept for this very text.
-            keep(f"run-{s}-{texts}", functools.partial(_one_run, settings, s, progress, *read))
+            keep(
+                f"run-{s}-{texts}",
+                functools.partial(
+                    _one_run, settings, s, progress, start.model, tokenizer, train, look
+                ),
+            )
             for s in range(seed, seed + settings["runs"])
-        ]
+        ],
     }
+
+
+def _by_prompt(tokens: Tensor) -> dict[str, list]:
+    lengths = torch.full((len(tokens),), tokens.shape[1])
+    found = seq_rep_n_per_document(tokens, lengths, 4)
+    return {"seq_rep_4": found.tolist(), "periods": loop_period(tokens, lengths).tolist()}
+
+
+def _everything(
+    model: Any,
+    *,
+    tokenizer: ByteBPE,
+    rows: Tensor,
+    new: int,
+    read: list[str],
+    brief: bool = False,
+) -> dict[str, Any]:
+    tokens = continue_greedily(model, rows[:, :-new], new).tokens
+    if brief:
+        return _round(repetition_statistics(tokens))
+    bits = document_nats(model, tokenizer, read)[0] / math.log(2)
+    return _round(
+        repetition_statistics(tokens)
+        | {"rep": repeated_share(rows, predictions(model, rows, new), WINDOW)}
+        | {"bits_per_byte": float(bits.sum()) / sum(len(text.encode()) for text in read)}
+        | {"by_prompt": _by_prompt(tokens), "bits": bits.tolist()}
+    )
 
 
 def _one_run(
@@ -164,30 +214,10 @@ def _one_run(
     model: Any,
     tokenizer: ByteBPE,
     train: list[str],
-    held_out: list[str],
-    rows: Tensor,
+    look: Callable[..., dict[str, Any]],
 ) -> dict[str, Any]:
-    """One training seed: the text, the model before, and the three arms."""
-    prefix, new, steps = settings["prefix"], settings["new"], settings["steps"]
-
-    def some(many: int, few: int, name: str) -> Tensor:
-        return torch.randperm(many, generator=generator(seed, "unlikelihood", name))[:few]
-
-    chosen = rows[some(len(rows), settings["prompts"], "prompts")]
-    documents = some(len(held_out), settings["documents"], "documents")
-    read = [held_out[i] for i in documents.tolist()]
-
-    def writing(model: Any) -> dict[str, Any]:
-        return repetition_statistics(continue_greedily(model, chosen[:, :prefix], new).tokens)
-
-    def everything(model: Any) -> dict[str, Any]:
-        rep = repeated_share(chosen, predictions(model, chosen, new), WINDOW)
-        bits = text_metrics(model, tokenizer, read)["bits_per_byte"]["value"]
-        return writing(model) | {"rep": rep, "bits_per_byte": bits}
-
-    of_text = {"rep": repeated_share(chosen, chosen[:, -new:], WINDOW)}
-    found: dict[str, Any] = {"text": repetition_statistics(chosen[:, -new:]) | of_text}
-    found |= {"seed": seed, "before": everything(model)}
+    """One training seed: the arms, each from the weights of ``model``."""
+    steps, found = settings["steps"], {"seed": seed}
     order = generator(seed, "unlikelihood", "order")
     draw = windows(tokenizer, train, model.config.context, settings["batch"], order)
     for arm, learn in ARMS.items():
@@ -195,10 +225,10 @@ def _one_run(
 
         def callback(step: int, loss: float, tuned: Any = tuned, path: list = path) -> None:
             if step % settings["look_every"] == 0 and step < steps:
-                path.append({"step": step, **writing(tuned.eval())})
+                path.append({"step": step, **look(tuned.eval(), brief=True)})
                 tuned.train()
 
-        options = {} if arm == "token" else {"prefix": prefix, "new": new, "rows": settings["rows"]}
+        options = {} if arm == "token" else {k: settings[k] for k in ("prefix", "new", "rows")}
         history = learn(
             tuned,
             draw,
@@ -209,9 +239,9 @@ def _one_run(
             generator=generator(seed, "unlikelihood", "batches"),
             **options,
         )
-        after = everything(tuned.eval())
+        after = look(tuned.eval())
         found[arm] = after | {"path": path, "seconds": round(history.seconds, 1)}
-    return _round(found)
+    return found
 
 
 def _round(value: Any) -> Any:
@@ -219,12 +249,12 @@ def _round(value: Any) -> Any:
         return {k: _round(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_round(v) for v in value]
-    return round(value, 6) if isinstance(value, float) else value
+    return round(value, 5) if isinstance(value, float) else value
 
 
 EXPERIMENT = Experiment(
     name="unlikelihood",
-    summary="fine-tuning against repetition, and its control: five training seeds (10 minutes)",
+    summary="fine-tuning against repetition, and its controls: five training seeds (15 minutes)",
     measure=measure,
     seed=0,
     settings={
@@ -236,7 +266,7 @@ EXPERIMENT = Experiment(
         "learning_rate": 5e-4,
         "prefix": 50,
         "new": 100,
-        "prompts": 80,
+        "prompts": 120,
         "documents": 100,
         "look_every": 20,
     },

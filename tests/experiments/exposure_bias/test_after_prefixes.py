@@ -32,13 +32,12 @@ def test_no_gap_is_right_after_the_prefix():
             assert torch.allclose(right[kind][name], gap[kind][name][:, :1])
 
 
-def test_what_is_written_is_scored_where_there_is_something():
-    table = ps.written_after(MODEL, TOY, FOUR, 3, generator(3), references=40)
-    later = ps.written_after(MODEL, TOY, FOUR, 3, generator(3), gap=2, references=40)
+def test_what_is_written_is_scored_text_by_text_and_its_diversity_group_by_group():
+    table = ps.written_after(MODEL, TOY, FOUR, 3, generator(3), references=40, group=10)
     assert set(table["data"]) == set(SCORES)
-    assert not table["model"]["nats"].isnan().any() and (table["model"]["nats"][:, 1] <= 3).all()
-    ended = later["model"]["nats"][:, 1].isnan()
-    assert ended.any() and not ended.all() and (later["model"]["nats"][~ended, 1] <= 3).all()
+    for kind in KINDS:
+        assert table[kind]["nats"].shape == (30, 2) and table[kind]["distinct"].shape == (3, 1)
+        assert not table[kind]["nats"].isnan().any() and (table[kind]["nats"][:, 1] <= 3).all()
 
 
 def test_texts_of_every_decoder_begin_with_true_words():

@@ -86,11 +86,49 @@ def test_eb_c_by_hand_with_a_missing_value_and_pairs_that_are_equal():
     assert (spread > 0).all()
 
 
+def test_kinds_are_resampled_apart_but_shuffled_with_the_data_they_come_from():
+    x = torch.rand(30, 2, generator=generator(1))
+    table = {
+        "data": {"tv": x, "js": x**2},
+        "model": {"tv": x, "js": x},
+        "shuffled": {"tv": 3 * x[:20], "js": x[:20]},
+    }
+    draws = conditional.bootstrap_kinds(table, generator(2), resamples=40)
+    for kind, tables in table.items():
+        for f, values in tables.items():
+            assert draws[kind][f].shape == (41, 2)
+            assert draws[kind][f][0] == pytest.approx(values.double().mean(0).numpy())
+    whole = conditional.bootstrap_kinds(
+        table | {"shuffled": {"tv": 3 * x}}, generator(2), resamples=40
+    )
+    assert np.allclose(whole["shuffled"]["tv"], 3 * whole["data"]["tv"])
+    assert (np.abs(whole["model"]["tv"] / whole["data"]["tv"] - 1)[1:] > 1e-6).all()
+    assert np.allclose(draws["model"]["tv"], draws["model"]["js"])
+
+
+def test_the_share_of_the_harm_of_shuffled_words_by_hand():
+    share = conditional.excess_share(
+        np.array([3.0, 1.0]), np.array([1.0, 1.0]), np.array([5.0, 2.0])
+    )
+    assert share.tolist() == [0.5, 0.0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.01, 3), st.integers(0, 99))
+def test_growth_is_one_in_proportion_to_the_length_and_none_where_the_harm_is_constant(harm, seed):
+    lengths = torch.rand(4, generator=generator(seed)).add(0.1).cumsum(0).tolist()
+    proportional, constant = 1 + harm * np.array(lengths), np.full(4, 1 + harm)
+    found = conditional.relative_growth(np.stack([proportional, constant]), lengths)
+    assert found == pytest.approx([1, 0], abs=1e-9)
+    falling = conditional.relative_growth(1 + harm / np.array([lengths]), lengths)
+    assert falling < 0
+
+
 def test_intervals_and_slopes_read_the_draws():
     draws = np.array([[1.0, 2.0, 3.0]] * 3 + [[1.0, 1.0, 1.0]])
     assert conditional.slopes(draws, [0, 10, 20]).tolist() == pytest.approx([0.1, 0.1, 0.1, 0])
-    first = conditional.intervals(draws, 7)[1]
-    assert first.value == 2 and first.n == 7 and first.low < 2 == first.high
+    first = conditional.intervals(draws, 9)[1]
+    assert first.value == 2 and first.n == 9 and first.low < 2 == first.high
     with pytest.raises(ValueError, match="one column per x"):
         conditional.slopes(draws, [1, 2])
 

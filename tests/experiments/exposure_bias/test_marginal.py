@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nlgnotes.documents import Documents
-from nlgnotes.equations.metrics import bleu, bleu_counts, distinct_n
+from nlgnotes.equations.metrics import bleu, bleu_counts, distinct_n, self_bleu
 from nlgnotes.experiments.exposure_bias import marginal as cont
 from nlgnotes.languages import Newswire
 from nlgnotes.languages.newswire_tables import toy_tables
@@ -60,7 +60,9 @@ def test_topic_evidence_is_the_likelihood_under_languages_of_one_topic():
 
 def test_scores_read_as_the_metrics_they_are_named_after():
     references = TOY.sample(50, generator(1), max_length=7)
-    tables = cont.continuation_scores(TOY, TEXTS, 2, TEXTS.tokens[:, :2], references)
+    tables = cont.continuation_scores(
+        TOY, TEXTS, 2, TEXTS.tokens[:, :2], references, group=len(TEXTS)
+    )
     assert set(tables) == set(cont.SCORES)
     read = {
         name: float(cont.SCORES[name].of(table.mean(0, keepdim=True).numpy())[0])
@@ -68,11 +70,8 @@ def test_scores_read_as_the_metrics_they_are_named_after():
     }
     written = cont.continuation(TEXTS, 2)
     assert read["bleu"] == pytest.approx(bleu(bleu_counts(written, references, 3)), rel=1e-5)
-    same = TEXTS.select(TEXTS.lengths == 9)
-    alike = cont.continuation_scores(TOY, same, 2, same.tokens[:, :2], references)
-    assert float(alike["distinct"].mean()) == pytest.approx(
-        distinct_n(same.tokens[:, 2:], same.lengths - 2, 3)
-    )
+    assert read["distinct"] == pytest.approx(distinct_n(written.tokens, written.lengths, 3))
+    assert read["self-bleu"] == pytest.approx(1 - self_bleu(written.tokens, written.lengths, 3))
     total = cont.nats(TOY, TEXTS, 2).sum(0)
     assert read["nats"] == pytest.approx(float(total[0] / total[1]))
 
@@ -100,23 +99,31 @@ ALIKE = [Documents.from_lists([[1, *[2] * n, 0]] * 5) for n in range(5)]
 def test_texts_without_a_3_gram_are_left_out_of_both_diversity_scores(n):
     """n + 1 tokens after the prefix, the end counted, five times the same: not diverse at all."""
     references = TOY.sample(5, generator(0), max_length=6)
-    found = cont.continuation_scores(TOY, ALIKE[n], 1, ALIKE[n].tokens[:, :1], references)
+    found = cont.continuation_scores(TOY, ALIKE[n], 1, ALIKE[n].tokens[:, :1], references, group=5)
     for name in ("distinct", "self-bleu"):
-        assert found[name].shape == (5, 1)
+        assert found[name].shape == (1, 1)
         assert found[name].isnan().all() if n < 2 else (found[name] <= 0.2).all()
     assert not found["nats"].isnan().any() and not found["bleu"].isnan().any()
 
 
-def test_short_texts_do_not_move_the_means_of_the_others():
+def test_short_texts_do_not_move_the_diversity_of_their_group():
     longer = TEXTS.select(TEXTS.lengths >= 5)
     lists = [t[:n] for t, n in zip(longer.tokens.tolist(), longer.lengths.tolist(), strict=True)]
-    both = Documents.from_lists([*lists, [1, 2, 0], [1, 0]])
-    references = TOY.sample(50, generator(1), max_length=7)
-    alone, mixed = (
-        cont.continuation_scores(TOY, d, 1, d.tokens[:, :1], references) for d in (longer, both)
-    )
+    both = Documents.from_lists([*lists, [1, 0], [2]])
+    alone, mixed = (cont.diversity(d, len(d)) for d in (longer, both))
     for name in ("distinct", "self-bleu"):
-        assert mixed[name][-2:].isnan().all() and not mixed[name][:-2].isnan().any()
-    assert torch.equal(alone["distinct"], mixed["distinct"][:-2])
-    draws = cont.eb_m("distinct", mixed["distinct"], alone["distinct"], generator(2), resamples=9)
-    assert draws[0] == pytest.approx(1.0)
+        assert torch.equal(alone[name], mixed[name])
+
+
+def test_a_group_knows_nothing_of_the_others():
+    first, second = TEXTS.select(torch.arange(10)), TEXTS.select(torch.arange(10, 20))
+    found = cont.diversity(TEXTS.select(torch.arange(25)), 10)
+    for name, rows in found.items():
+        apart = torch.cat([cont.diversity(part, 10)[name] for part in (first, second)])
+        assert torch.equal(rows, apart)
+
+
+@pytest.mark.parametrize(("group", "rule"), [(1, "group must be"), (len(TEXTS) + 1, "one group")])
+def test_a_group_that_is_none_is_refused(group, rule):
+    with pytest.raises(ValueError, match=rule):
+        cont.diversity(TEXTS, group)

@@ -6,6 +6,7 @@ import pytest
 
 from nlgnotes.experiments.exposure_bias import prefix_switching as ps
 from nlgnotes.experiments.exposure_bias.conditional import DIVERGENCES
+from nlgnotes.experiments.exposure_bias.marginal import SCORES
 from nlgnotes.experiments.exposure_bias.prefixes import KINDS
 
 
@@ -13,7 +14,9 @@ from nlgnotes.experiments.exposure_bias.prefixes import KINDS
 def measured():
     settings = {
         "models": {"newswire": "newswire-lm"},
-        "prefixes": 30,
+        "prefixes": 50,
+        "others": 40,
+        "group": 5,
         "lengths": [3, 6],
         "gap_length": {"newswire": 3},
         "gaps": [0, 2],
@@ -46,16 +49,12 @@ def test_the_long_form_holds_every_cell_with_its_interval(measured):
             len(data["cgd"][kind]["tv"]) == 2 and len(data["gap"]["greedy"]["cgd"][kind]["js"]) == 2
         )
     for kind in KINDS[1:]:
-        for key in ("eb_c", "eb_m"):
-            for name, rows in data[key][kind].items():
-                slope = (
-                    [data[f"{key}_slope"][kind][name]] if kind == "model" or key == "eb_c" else []
-                )
-                assert len(rows) == (2 if slope else 1)
-                assert all(low <= value <= high for value, low, high, _ in rows + slope), (
-                    key,
-                    name,
-                )
+        for name, rows in data["eb_c"][kind].items():
+            rows = [*rows, data["eb_c_slope"][kind][name]]
+            assert len(rows) == 3 and all(low <= value <= high for value, low, high, _ in rows)
+        scores = set(SCORES) - ({"link"} if kind == "random" else set())
+        assert set(data["eb_m"][kind]) == scores
+        assert all(len(rows) == 2 for rows in data["eb_m"][kind].values())
     assert len(data["along"]["greedy"]["kl"]["excess"]) == 4
 
 
@@ -70,3 +69,29 @@ def test_the_ratio_is_that_of_the_means_beside_it(measured):
                 strict=True,
             ):
                 assert ratio[0] == pytest.approx(after[0] / true[0], rel=1e-4)
+
+
+def test_the_share_of_the_harm_is_that_of_the_means_beside_it(measured):
+    data, _ = measured
+    for kind, table in (("model", data), ("random", data), ("model", data["gap"]["greedy"])):
+        for name in DIVERGENCES:
+            own, true, bad = (table["cgd"][k][name][0][0] for k in (kind, "data", "shuffled"))
+            if table is not data or kind == "random":  # as many prefixes of each kind
+                assert table["share"][kind][name][0][0] == pytest.approx(
+                    (own - true) / (bad - true), rel=1e-3
+                )
+            assert table["share"][kind][name][0][1] < table["share"][kind][name][0][2]
+
+
+def test_what_is_left_begins_with_all_of_it(measured):
+    data, _ = measured
+    for decoder in ("ancestral", "greedy"):
+        for kind in ("shuffled", "random"):
+            assert data["gap"][decoder]["left"][kind]["tv"][0][:3] == [1, 1, 1]
+
+
+def test_each_number_says_on_how_many_units_it_rests(measured):
+    data, _ = measured
+    assert data["cgd"]["model"]["tv"][0][3] == 50 and data["cgd"]["random"]["tv"][0][3] == 40
+    assert data["score"]["model"]["nats"][0][3] == 40
+    assert data["score"]["model"]["distinct"][0][3] == 8  # groups of 5 texts

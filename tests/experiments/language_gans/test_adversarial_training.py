@@ -30,6 +30,8 @@ TINY = {
     "look_every": 2,
     "checkpoints": [2],
     "beam": 5,
+    "compared": {"usual": [0.5, 1.0], "warm": [0.8, 1.3]},
+    "levels": 2,
     "runs": 2,
 }
 
@@ -38,6 +40,8 @@ def test_the_measurement_is_json_repeatable_and_says_what_it_should():
     a, b = (adversarial_training.measure(TINY, 100, False) for _ in range(2))
     json.dumps(a, allow_nan=False)
     assert list(a["runs"]) == ["100", "101"] and a["equal_diversity"] == b["equal_diversity"]
+    assert list(a["equal_diversity"]) == ["usual", "warm"]
+    assert list(a["equal_diversity"]["usual"]) == ["mle", "control", "mle, at step 2"]
     run = a["runs"]["100"]
     assert [row["step"] for row in run["gan"]["path"]] == [0, 2, 3] and "points" in run["gan"][
         "path"
@@ -54,3 +58,8 @@ def test_the_measurement_is_json_repeatable_and_says_what_it_should():
     assert a["one_string"]["oracle"] <= a["one_string"]["greedy"] + 1e-12 and a["one_string"][
         "mixture"
     ]["test"] > math.log(7)
+
+
+def test_the_headline_is_the_mean_over_levels_and_runs():
+    rows = {"usual": {"mle": {"differences": [[1.0, 2.0], [3.0, 6.0]]}}}
+    assert adversarial_training.mean_difference({"equal_diversity": rows}) == 3.0

@@ -27,15 +27,31 @@ def test_accuracy_by_hand():
 
 def test_the_comparison_is_zero_with_itself_and_the_shift_of_a_shifted_sweep():
     a = points((0.5, 1.0, 4.0), (0.8, 2.0, 2.5), (1.0, 3.0, 2.0))
-    b = points((0.5, 1.5, 4.0), (0.8, 2.5, 2.5), (1.0, 3.5, 2.0))
-    out = difference_at_equal_diversity([b, b, b], [a, a, a], 5)
-    np.testing.assert_allclose(out["differences"], np.full((3, 5), 0.5))
-    assert all(i["low"] == pytest.approx(0.5) == i["high"] for i in out["interval"])
+    shifts = (0.4, 0.5, 0.6)
+    shifted = [points((0.5, 1 + s, 4.0), (0.8, 2 + s, 2.5), (1.0, 3 + s, 2.0)) for s in shifts]
+    out = difference_at_equal_diversity(shifted, [a, a, a], 5)
+    np.testing.assert_allclose(out["differences"], np.transpose([shifts] * 5))
+    assert all(i["value"] == pytest.approx(0.5) and i["n"] == 3 for i in out["interval"])
+    assert all(0 < i["low"] < 0.5 < i["high"] < 1 for i in out["interval"])
+    np.testing.assert_allclose(difference_at_equal_diversity([a], [a])["differences"], 0)
     assert difference_at_equal_diversity([a], [points((1.0, 0.0, 9.0))]) == {
         "levels": [],
         "differences": [],
         "interval": [],
     }
+
+
+def test_levels_lie_inside_what_the_given_temperatures_reach():
+    a = points((0.3, 0.5, 9.0), (0.5, 1.0, 4.0), (0.8, 2.0, 2.5), (1.0, 3.0, 2.0), (1.2, 9.0, 1.0))
+    b = points((0.3, 0.6, 8.0), (0.5, 1.5, 5.0), (0.8, 2.5, 2.0), (1.0, 3.5, 1.5), (1.2, 9.9, 1.2))
+    out = difference_at_equal_diversity([a], [b], 3, (0.5, 1.0))
+    # Both reach 2 to 4; three levels in between, and neither end.
+    np.testing.assert_allclose(out["levels"], [2.5, 3.0, 3.5])
+    np.testing.assert_allclose(out["differences"][0], [2 - 7 / 3, 5 / 3 - 13 / 6, 4 / 3 - 2])
+    with pytest.raises(ValueError, match="points must hold at least one"):
+        difference_at_equal_diversity([a], [b], 3, (0.9, 0.95))
+    with pytest.raises(ValueError, match="temperatures"):
+        difference_at_equal_diversity([a], [b], 3, (-1.0, 1.0))
 
 
 @pytest.mark.parametrize("real", [True, False])

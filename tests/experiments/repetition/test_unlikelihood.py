@@ -74,66 +74,86 @@ def test_predictions_are_what_a_step_by_step_reader_says(toy):
     assert torch.equal(predictions(model, rows, 5), torch.cat(slow, 1))
 
 
-def test_the_measurement_holds_every_arm_and_starts_them_alike(toy, monkeypatch):
-    monkeypatch.setattr(corpus, "read_corpus", lambda: toy[1])
-    settings = dict(unlikelihood.EXPERIMENT.settings) | {
-        "model": str(toy[0]),
-        "runs": 2,
-        "steps": 2,
-        "batch": 2,
-        "rows": 2,
-        "prefix": 33,
-        "new": 8,
-        "prompts": 4,
-        "documents": 3,
-        "look_every": 1,
-    }
-    parts = []
-    data = measure(
-        settings, 5, progress=False, keep=lambda name, compute: parts.append(name) or compute()
-    )
-    assert [part.rsplit("-", 1)[0] for part in parts] == ["run-5", "run-6"] and [
-        run["seed"] for run in data["runs"]
-    ] == [5, 6]
+SETTINGS = dict(unlikelihood.EXPERIMENT.settings) | {
+    "runs": 2,
+    "steps": 2,
+    "batch": 2,
+    "rows": 2,
+    "prefix": 33,
+    "new": 8,
+    "prompts": 4,
+    "documents": 3,
+    "look_every": 1,
+}
+
+
+def made(toy, keep):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "read_corpus", lambda: toy[1])
+        return measure(SETTINGS | {"model": str(toy[0])}, 5, progress=False, keep=keep)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return []
+
+
+@pytest.fixture(scope="module")
+def measured(toy, parts):
+    return made(toy, lambda name, compute: parts.append(name) or compute())
+
+
+def test_the_measurement_holds_every_arm_and_is_made_again_alike(toy, measured, parts):
+    data = measured
+    names = [part.rsplit("-", 1)[0] for part in parts]
+    assert names == ["before", "run-5", "run-6"] and [r["seed"] for r in data["runs"]] == [5, 6]
     json.dumps(data, allow_nan=False)
+    assert len(data["bytes"]) == 3 and "bits" not in data["text"]
     for run in data["runs"]:
-        assert set(run) == {"seed", "text", "before", *unlikelihood.ARMS}
-        assert "bits_per_byte" not in run["text"] and run["before"]["bits_per_byte"] > 0
+        assert set(run) == {"seed", *unlikelihood.ARMS}
         for arm in unlikelihood.ARMS:
             assert [p["step"] for p in run[arm]["path"]] == [1]
-            assert run[arm]["bits_per_byte"] != run["before"]["bits_per_byte"], "it was trained"
+            assert run[arm]["bits_per_byte"] != data["before"]["bits_per_byte"], "it was trained"
+    again = made(toy, lambda name, compute: compute())
     one, two = data["runs"]
-    assert one["text"] != two["text"] and one["before"] != two["before"], (
-        "every run draws its own prompts and documents"
-    )
-    again = measure(settings, 5, progress=False, keep=lambda name, compute: compute())
     for arm in unlikelihood.ARMS:
+        assert one[arm]["bits"] != two[arm]["bits"], "every run draws its own batches"
         assert {k: v for k, v in again["runs"][0][arm].items() if k != "seconds"} == {
             k: v for k, v in one[arm].items() if k != "seconds"
         }
-    # The control is training as ever, on the same windows.
+
+
+def test_every_arm_is_asked_the_same_prompts_one_number_for_each(measured):
+    for looked in (measured["text"], measured["before"], measured["runs"][1]["alone"]):
+        each = looked["by_prompt"]
+        assert len(each["seq_rep_4"]) == len(each["periods"]) == 4
+        assert sum(each["seq_rep_4"]) / 4 == pytest.approx(looked["seq_rep_4"], abs=1e-4)
+        assert [p for p in sorted(each["periods"]) if p] == looked["periods"]
+    for run in measured["runs"]:
+        bits = run["token"]["bits"]
+        assert sum(bits) / sum(measured["bytes"]) == pytest.approx(
+            run["token"]["bits_per_byte"], abs=1e-4
+        )
+
+
+def test_the_control_is_training_as_ever_on_the_same_windows(toy, measured, monkeypatch):
+    monkeypatch.setattr(corpus, "read_corpus", lambda: toy[1])
     start = checkpoints.load(toy[0])
-    draw = windows(
-        start.tokenizer,
-        [d.text for d in corpus.documents("train")],
-        48,
-        2,
-        generator(5, "unlikelihood", "order"),
-    )
+    train = [d.text for d in corpus.documents("train")]
+    order = generator(6, "unlikelihood", "order")
     fit(
         start.model,
-        draw,
+        windows(start.tokenizer, train, 48, 2, order),
         steps=2,
-        learning_rate=settings["learning_rate"],
-        generator=generator(5, "unlikelihood", "batches"),
+        learning_rate=SETTINGS["learning_rate"],
+        generator=generator(6, "unlikelihood", "batches"),
         progress=False,
     )
     held_out = [d.text for d in corpus.documents("held-out")]
-    chosen = torch.randperm(len(held_out), generator=generator(5, "unlikelihood", "documents"))[
-        :3
-    ].tolist()
-    price = text_metrics(start.model.eval(), start.tokenizer, [held_out[i] for i in chosen])[
-        "bits_per_byte"
-    ]["value"]
-    assert one["unlikelihood"]["bits_per_byte"] != one["likelihood"]["bits_per_byte"]
-    assert one["likelihood"]["bits_per_byte"] == pytest.approx(price, abs=1e-6)
+    # The second run, and the documents of the first: all read the same.
+    chosen = torch.randperm(len(held_out), generator=generator(5, "unlikelihood", "documents"))
+    read = [held_out[i] for i in chosen[:3].tolist()]
+    price = text_metrics(start.model.eval(), start.tokenizer, read)["bits_per_byte"]["value"]
+    two = measured["runs"][1]
+    assert two["token"]["bits_per_byte"] != two["likelihood"]["bits_per_byte"]
+    assert two["likelihood"]["bits_per_byte"] == pytest.approx(price, abs=1e-4)
