@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from nlgnotes.claims.margins import Margin, margin_words
+from nlgnotes.claims.margins import Margin
 from nlgnotes.claims.row import (
     KINDS,
     REPLICATED,
@@ -106,14 +106,16 @@ class Ledger:
             asked = _margins(id, number, margin)
             against = _control(id, number, asked, control)
             truth = _passes(number, asked) and not against.passes
-            words = margin_words(asked.values())
+            words = str(margin)
             if isinstance(margin, Mapping):
                 words = "; ".join(f"{name} {part}" for name, part in asked.items())
         else:
             truth, words, against = _truth(id, holds), margin, None
             number = ours if isinstance(ours, str) else _measured(id, "ours", ours)
             if not isinstance(margin, str):
-                raise ValueError(f"margin must be words for an {kind} ({id}); got {margin!r}")
+                raise ValueError(
+                    f"margin must be words where it is no finding ({id}); got {margin!r}"
+                )
             if control is not None or replicated is not None:
                 raise ValueError(f"control and replicated belong to findings ({id}); got {kind}")
         self.claims.append(

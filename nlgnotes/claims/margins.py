@@ -1,14 +1,13 @@
 """Margins: what a finding asks of an interval, so that fewer data never make it easier."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import SupportsFloat
 
 from nlgnotes.intervals import Interval
 from nlgnotes.validation import check_interval
 
-__all__ = ["Margin", "above", "below", "margin_words", "within"]
+__all__ = ["Margin", "above", "below", "within"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,3 @@ def below(high: SupportsFloat) -> Margin:
 def within(low: SupportsFloat, high: SupportsFloat) -> Margin:
     """The whole interval between ``low`` and ``high``: the margin of an equivalence."""
     return Margin(low, high)
-
-
-def margin_words(margins: Iterable[Margin]) -> str:
-    """One text for one or several margins: "above 0.1; below 0.5"."""
-    return "; ".join(str(margin) for margin in dict.fromkeys(margins))

@@ -7,7 +7,7 @@ from scipy import stats
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.proportions import binomial_interval, paired_proportions
-from nlgnotes.intervals.sample import check_confidence, read_sample, zeros_and_ones
+from nlgnotes.intervals.sample import check_confidence, read_pairs, read_sample, zeros_and_ones
 from nlgnotes.validation import check_interval
 
 __all__ = ["mean_interval", "paired_difference", "ratio_of_totals"]
@@ -84,10 +84,7 @@ def paired_difference(
     >>> print(paired_difference([0.5, 0.7, 0.9], [0.1, 0.2, 0.3]))
     0.5 [0.2516, 0.7484]
     """
-    x, y = read_sample("a", a), read_sample("b", b)
-    confidence = check_confidence(confidence)
-    if len(x) != len(y):
-        raise ValueError(f"a and b must have the same length; got {len(x)} and {len(y)}")
+    (x, y), confidence = read_pairs(("a", "b"), a, b), check_confidence(confidence)
     both = np.concatenate([x, y])
     limits = _limits("a and b", both, bounds)
     if limits and np.isin(both, limits).all():
@@ -133,10 +130,8 @@ def ratio_of_totals(
     >>> print(ratio_of_totals([2.0, 4.0, 7.0], [1.0, 2.0, 3.0]))
     2.167 [1.619, 2.714]
     """
-    a, b = read_sample("numerators", numerators), read_sample("denominators", denominators)
+    a, b = read_pairs(("numerators", "denominators"), numerators, denominators)
     confidence = check_confidence(confidence)
-    if len(a) != len(b):
-        raise ValueError(f"totals must be of the same length; got {len(a)} and {len(b)} units")
     if b.sum() == 0:
         raise ValueError("denominators must not add up to 0; got 0")
     ratio = float(a.sum() / b.sum())

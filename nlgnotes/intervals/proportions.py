@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from nlgnotes.intervals.interval import Interval
-from nlgnotes.intervals.sample import check_confidence, read_sample, zeros_and_ones
+from nlgnotes.intervals.sample import check_confidence, read_pairs, zeros_and_ones
 from nlgnotes.validation import check_count
 
 __all__ = ["binomial_interval", "paired_proportions"]
@@ -58,10 +58,7 @@ def paired_proportions(a, b, confidence: SupportsFloat = 0.95) -> Interval:
     >>> print(paired_proportions([1, 1, 1, 0, 1, 0, 1, 1], [0, 0, 1, 0, 1, 0, 0, 1]))
     0.375 [-0.1788, 0.7788]
     """
-    x, y = read_sample("a", a), read_sample("b", b)
-    confidence = check_confidence(confidence)
-    if len(x) != len(y):
-        raise ValueError(f"a and b must have the same length; got {len(x)} and {len(y)}")
+    (x, y), confidence = read_pairs(("a", "b"), a, b), check_confidence(confidence)
     if not (zeros_and_ones(x) and zeros_and_ones(y)):
         raise ValueError("a and b must be 0 or 1; of other numbers take paired_difference")
     n = len(x)

@@ -7,7 +7,14 @@ import torch
 
 from nlgnotes.validation import check_interval, describe
 
-__all__ = ["check_confidence", "check_finite", "read_numbers", "read_sample", "zeros_and_ones"]
+__all__ = [
+    "check_confidence",
+    "check_finite",
+    "read_numbers",
+    "read_pairs",
+    "read_sample",
+    "zeros_and_ones",
+]
 
 
 def read_numbers(name: str, values) -> np.ndarray:
@@ -33,6 +40,16 @@ def read_sample(name: str, values) -> np.ndarray:
         raise ValueError(f"{name} must be one-dimensional, at least 2 numbers; got shape {x.shape}")
     check_finite(name, x)
     return x
+
+
+def read_pairs(names: tuple[str, str], a, b) -> tuple[np.ndarray, np.ndarray]:
+    """Two finite numbers for each of at least two units, as two arrays; else ``ValueError``."""
+    x, y = (read_sample(name, values) for name, values in zip(names, (a, b), strict=True))
+    if len(x) != len(y):
+        raise ValueError(
+            f"{names[0]} and {names[1]} must have the same length; got {len(x)} and {len(y)}"
+        )
+    return x, y
 
 
 def check_finite(name: str, x: np.ndarray) -> None:

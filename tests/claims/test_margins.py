@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlgnotes.claims import Margin, above, below, within
-from nlgnotes.claims.margins import margin_words
 from nlgnotes.intervals import Interval
 
 numbers = st.floats(-10, 10)
@@ -37,5 +36,5 @@ def test_a_margin_can_fail(ends):
 
 
 def test_words():
-    margins = [above(0.1), above(0.1), below(0.5), within(-1, 1)]
-    assert margin_words(margins) == "above 0.1; below 0.5; -1 to 1"
+    words = [str(margin) for margin in (above(0.1), below(0.5), within(-1, 1))]
+    assert words == ["above 0.1", "below 0.5", "-1 to 1"]

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from interval_checks import ends
 from jaxtyping import TypeCheckError
 from scipy import stats
 
@@ -18,10 +19,6 @@ from nlgnotes.intervals import (
 from nlgnotes.randomness import generator
 
 NAN, INF = math.nan, math.inf
-
-
-def ends(interval):
-    return interval.low, interval.high
 
 
 def test_bootstrap_means_are_those_of_resampled_rows():

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from interval_checks import ends, least
 from scipy import stats
 
 from nlgnotes.equations import metrics
@@ -18,15 +19,6 @@ from nlgnotes.intervals import (
 )
 from nlgnotes.languages import Newswire
 from nlgnotes.randomness import generator
-
-
-def ends(interval):
-    return interval.low, interval.high
-
-
-def least(repetitions, coverage):
-    """Hits that a true coverage reaches but for one time in a million."""
-    return stats.binom.ppf(1e-6, repetitions, coverage)
 
 
 def test_groups_are_left_out_one_after_the_other():

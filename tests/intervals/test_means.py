@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interval_checks import ends, least
 from jaxtyping import TypeCheckError
 from scipy import stats
 
@@ -20,15 +21,6 @@ from nlgnotes.intervals import (
 )
 
 NAN, INF = math.nan, math.inf
-
-
-def ends(interval):
-    return interval.low, interval.high
-
-
-def least(repetitions, coverage):
-    """Hits that a true coverage reaches but for one time in a million."""
-    return stats.binom.ppf(1e-6, repetitions, coverage)
 
 
 def test_mean_interval_agrees_with_scipy():

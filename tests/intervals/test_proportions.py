@@ -6,14 +6,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from interval_checks import ends
 from jaxtyping import TypeCheckError
 from scipy import stats
 
 from nlgnotes.intervals import binomial_interval, paired_proportions
-
-
-def ends(interval):
-    return interval.low, interval.high
 
 
 def test_binomial_interval_by_hand():
