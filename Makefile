@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BASE := $(VENV)/.installed
 EXTRA := $(VENV)/.installed-test
-SOURCES := nlgnotes tests book/_ext
+SOURCES := nlgnotes tests book
 NAME ?=
 TORCH_INDEX ?=
 
@@ -30,7 +30,7 @@ test: $(EXTRA) ## install, then all that CI checks: form, unit tests, every lect
 	@$(BIN)/python book/_ext/solutions.py _build/nbval
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --nbval-lax --doctest-modules tests nlgnotes _build/nbval
 
-format: $(BASE) ## bring the Python files into the form that `make test` asks for
+format: $(BASE) ## bring the Python files and the lectures' code into the form that `make test` asks for
 	@$(BIN)/ruff check --fix --exit-zero --quiet $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)

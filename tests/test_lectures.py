@@ -16,6 +16,7 @@ import solutions
 
 BOOK = solutions.ROOT / "book"
 LECTURES = solutions.lectures()
+FOLDED = {"hide-input", "remove-input", "remove-cell", "hide-cell"}
 VERDICT = re.compile(r"^(\S+)  (holds|fails)$")
 every_lecture = pytest.mark.parametrize("lecture", LECTURES, ids=lambda file: file.stem)
 
@@ -98,11 +99,20 @@ def test_seed_is_a_parameter(lecture):
 
 
 @every_lecture
-def test_cells_are_short_and_quiet(lecture):
-    lengths = [
-        len([line for line in cell.source.splitlines() if line.strip()]) for cell in code(lecture)
+def test_visible_cells_are_short(lecture):
+    """As book/ruff.toml formats them: what folds is plumbing, and may be longer."""
+    shown = [
+        [line for line in cell.source.splitlines() if line.strip()]
+        for cell in code(lecture)
+        if not FOLDED & set(tags(cell))
     ]
-    assert max(lengths) <= 20 and statistics.median(lengths) <= 6
+    lengths = [len(lines) for lines in shown]
+    assert max(lengths) <= 25 and statistics.median(lengths) <= 8
+    assert [line for lines in shown for line in lines if len(line) > 88] == []
+
+
+@every_lecture
+def test_cells_are_quiet(lecture):
     assert [cell.source for cell in code(lecture) if cell.source.rstrip().endswith(";")] == []
     assert [
         cell.source
@@ -169,7 +179,6 @@ def test_solutions_are_found_inside_their_directive_only():
     ]
 
 
-FOLDED = {"hide-input", "remove-input", "remove-cell", "hide-cell"}
 MOST_WORDS, MOST_CLAIMS, MOST_CELLS = 5500, 35, 45
 
 

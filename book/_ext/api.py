@@ -8,9 +8,6 @@ import re
 from collections import defaultdict
 from functools import cached_property
 
-from api_lectures import uses
-from api_source import Module, Package
-from api_text import docstring, module_lines
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx import addnodes
@@ -20,6 +17,10 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, switch_source_input
 from sphinx.util.nodes import make_refnode
+
+from api_lectures import uses
+from api_source import Module, Package
+from api_text import docstring, module_lines
 
 QUOTED = re.compile(r"'([^'\"]*)'")
 LOGGER = logging.getLogger(__name__)

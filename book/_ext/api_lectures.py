@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import nbformat
+
 from api_source import Package
 
 

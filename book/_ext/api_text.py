@@ -3,10 +3,11 @@
 Every line carries its docstring as its source, so that a warning about it names the docstring.
 """
 
-from api_source import ROLE, TAUGHT, Entry, Module, Package
 from docutils.statemachine import StringList
 from sphinx.ext.napoleon import Config, GoogleDocstring
 from sphinx.util import logging
+
+from api_source import ROLE, TAUGHT, Entry, Module, Package
 
 LOGGER = logging.getLogger(__name__)
 NAPOLEON = Config(napoleon_use_rtype=False)

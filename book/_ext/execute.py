@@ -22,7 +22,6 @@ from pathlib import Path
 import nbformat
 import psutil
 import yaml
-from imports import Package
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from jupyter_cache.cache.db import NbCacheRecord, session_context
@@ -30,8 +29,10 @@ from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
-from pages import Page, checksum, reached, with_code
 from sqlalchemy.exc import SQLAlchemyError
+
+from imports import Package
+from pages import Page, checksum, reached, with_code
 
 LIBRARIES = ("OMP", "MKL", "OPENBLAS")
 MEMORY = 2 * 2**30  # bytes that one notebook may take
