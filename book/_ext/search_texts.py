@@ -19,8 +19,13 @@ UNREAD = (
     ".copybtn",
     ".tag_hide-input .cell_input",
     "p.claim-links",
+    ".claims thead",
+    "details.api-used",
 )
 """What is no text of the page: what folds code away, and links."""
+
+WEIGHTS = {"api": 0.1, "changelog": 0.1, "errata": 0.5, "index": 0.5, "references": 0.5}
+"""What is listed comes after what is explained."""
 
 
 def sections(body: str) -> list[dict[str, str]]:
@@ -33,6 +38,8 @@ def sections(body: str) -> list[dict[str, str]]:
         unread.decompose()
     for formula in soup.select(".math"):
         formula.string = re.sub(r"^\s*\\[(\[]|\\[)\]]\s*$", "", formula.get_text())
+    for cell in soup.find_all(["td", "th"]):
+        cell.append(" ")
     for block in soup.find_all(
         ["p", "li", "dt", "dd", "tr", "pre", "div", "figcaption", "summary"]
     ):
@@ -72,7 +79,14 @@ def add_script(app: Sphinx, page: str, template: str, context: dict, doctree) ->
 def write(app: Sphinx, error: Exception | None) -> None:
     """Write the script with all texts."""
     if error is None and (texts := getattr(app, "search_texts", None)):
-        pages = [{"page": page, "sections": texts[page]} for page in sorted(texts)]
+        pages = [
+            {
+                "page": page,
+                "weight": WEIGHTS.get(Path(page).name, 1.0),
+                "sections": texts[page],
+            }
+            for page in sorted(texts)
+        ]
         script = f"window.SEARCH_TEXTS = {json.dumps(pages, ensure_ascii=False)};\n"
         Path(app.outdir, "_static", "search-texts.js").write_text(script, encoding="utf-8")
 
