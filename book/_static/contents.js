@@ -9,12 +9,12 @@
   const entries = [...contents.querySelectorAll('a[href^="#"]')]
     .map((link) => ({ link, section: document.getElementById(decodeURIComponent(link.hash.slice(1))) }))
     .filter((entry) => entry.section);
-  const LINE = 0.25; // of the window: a section is current when its heading is above
-  let marked = null;
 
   function mark() {
-    const atEnd = scrollY > 0 && scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
-    const line = atEnd ? innerHeight : innerHeight * LINE;
+    // A section is current once its heading is above a line at a quarter of the window. In the last screen the line
+    // sinks to the bottom, so that short sections at the end have their turn.
+    const rest = document.documentElement.scrollHeight - innerHeight - scrollY, end = 0.75 * innerHeight;
+    const line = innerHeight - Math.min(Math.max(rest, 0), end);
     const above = entries.filter((entry) => entry.section.getBoundingClientRect().top <= line);
     const current = (above.at(-1) ?? entries[0])?.link;
     if (current === marked) return;

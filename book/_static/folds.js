@@ -1,4 +1,4 @@
-// Folds: a link to what is folded opens it; paper shows all, the solutions at the end.
+// Folds: a link to what is folded opens it; paper shows all and whole, the solutions at the end.
 (() => {
   "use strict";
   function unfold() {
@@ -20,11 +20,17 @@
 
   // Code that the page folds stays folded on paper.
   const READ = ".bd-article details:not(.hide)";
-  let opened = [], moved = [], heading = null;
+  let opened = [], moved = [], shrunk = [], heading = null;
   function toPaper() {
     if (heading || opened.length) return;
     opened = [...document.querySelectorAll(READ)].filter((fold) => !fold.open);
     for (const fold of opened) fold.open = true;
+    // An equation that would scroll on the screen is set smaller: the line on paper is about as long.
+    for (const box of document.querySelectorAll(".bd-article div.math > mjx-container")) {
+      if (box.scrollWidth <= box.clientWidth + 1) continue;
+      shrunk.push([box, box.style.fontSize]);
+      box.style.fontSize = `${0.98 * parseFloat(box.style.fontSize || "100") * box.clientWidth / box.scrollWidth}%`;
+    }
     const solutions = [...document.querySelectorAll(".bd-article details.solution")];
     if (!solutions.length) return;
     heading = document.createElement("section");
@@ -42,8 +48,9 @@
   function toScreen() {
     for (const [mark, solution] of moved) mark.replaceWith(solution);
     for (const fold of opened) fold.open = false;
+    for (const [box, size] of shrunk) box.style.fontSize = size;
     heading?.remove();
-    [opened, moved, heading] = [[], [], null];
+    [opened, moved, shrunk, heading] = [[], [], [], null];
   }
   addEventListener("beforeprint", toPaper);
   addEventListener("afterprint", toScreen);
