@@ -1,6 +1,7 @@
 """Our own Sphinx extension: what a page of this book has beyond Jupyter Book's.
 
-Every style sheet and script in ``_static`` is on every page: one file a subject.
+Every style sheet in ``_static`` is on every page, and every script but those of one page: one file a
+subject.
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 BOOK = Path(__file__).resolve().parent.parent
+OF_ONE_PAGE = {"api.js", "search.js"}  # api and search_texts enter them
 
 
 class LightFigures(SphinxPostTransform):
@@ -38,7 +40,8 @@ def add_head(app: Sphinx) -> None:
     for sheet in sorted(static.glob("*.css"), key=lambda file: (file.stem != "book", file.name)):
         app.add_css_file(sheet.name)
     for script in sorted(static.glob("*.js")):
-        app.add_js_file(script.name, loading_method="defer")
+        if script.name not in OF_ONE_PAGE:
+            app.add_js_file(script.name, loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict:
