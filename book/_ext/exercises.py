@@ -6,11 +6,11 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_exercise.nodes import is_exercise_node, solution_node
 
 
-class solution_fold(nodes.General, nodes.Element):  # noqa: N801
+class solution_fold(nodes.General, nodes.Element):
     """A solution as ``<details>``: it opens by click and by key, with no script."""
 
 
-class solution_summary(nodes.General, nodes.TextElement):  # noqa: N801
+class solution_summary(nodes.General, nodes.TextElement):
     """What is seen of a folded solution."""
 
 

@@ -1,7 +1,7 @@
 """Our own Sphinx extension: what a page of this book has beyond Jupyter Book's.
 
-Every style sheet in ``_static`` is on every page, and every script but those of one page: one file a
-subject.
+Every style sheet in ``_static`` is on every page, and every script but those of one page: one
+file a subject.
 """
 
 from pathlib import Path
