@@ -9,6 +9,7 @@
   const entries = [...contents.querySelectorAll('a[href^="#"]')]
     .map((link) => ({ link, section: document.getElementById(decodeURIComponent(link.hash.slice(1))) }))
     .filter((entry) => entry.section);
+  let marked = null;
 
   function mark() {
     // A section is current once its heading is above a line at a quarter of the window. In the last screen the line
