@@ -60,11 +60,6 @@
         set(button, "aria-label", name || (all.length > 1 && i === all.length - 1 ? "Repeat" : "Play"));
       });
     }
-    // What scrolls must be reachable with the keyboard.
-    for (const box of document.querySelectorAll("div.highlight pre, .pst-scrollable-table-container, div.math, .output .text_html, .cell_output pre")) {
-      if (box.scrollWidth > box.clientWidth + 1) set(box, "tabindex", "0");
-      else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
-    }
   }
 
   let waiting = false;
