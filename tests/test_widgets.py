@@ -158,11 +158,7 @@ def test_the_seconds_stops_may_depend_on_the_first():
     ]
     assert [each.index for each in second.children] == [2, 1]  # at the last where there are fewer
     assert [each.selected_index for each in box.children[1].children] == [2, 1]
-    state = embedded(box)
-    links = {
-        tuple(link[end][0].removeprefix("IPY_MODEL_") for end in ("source", "target"))
-        for link in models(state, "LinkModel").values()
-    }
+    links = {(link.source[0].model_id, link.target[0].model_id) for link in box.links}
     wanted = [(first, second), (first, box.children[1])]
     wanted += list(zip(second.children, box.children[1].children, strict=True))
     assert links == {(a.model_id, b.model_id) for a, b in wanted}
