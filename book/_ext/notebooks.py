@@ -20,7 +20,7 @@ from sphinx.environment import BuildEnvironment
 
 import build
 from notebooks_cells import Cell, assembled, prepared
-from notebooks_markdown import Writer
+from notebooks_markdown import EXERCISES, Writer
 
 FOLDER = "_notebooks"  # in the site
 NOTEBOOKS = build.ROOT / "_build" / "notebooks"  # where people work on them
@@ -78,7 +78,7 @@ def written(notebook: nbformat.NotebookNode) -> str:
 def plain(
     app: Sphinx, document: nodes.document, page: str, notebook: nbformat.NotebookNode
 ) -> nbformat.NotebookNode:
-    """The plain notebook of a page, from its resolved document and the notebook it was read from."""
+    """The plain notebook of a page: from its resolved document, and the notebook as it was read."""
     writer, cells, moved = Writer(app, page, lectures(app.env)), *prepared(notebook)
     found: list[Cell] = []
     captions: dict[int, str] = {}
@@ -111,7 +111,7 @@ def plain(
                 advance(place)
                 continue
             place = _place(node)
-            begins = place > at
+            begins = place > at or isinstance(node, EXERCISES)
             advance(place)
             if isinstance(node, nodes.section):
                 walk(node, depth + 1)

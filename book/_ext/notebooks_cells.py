@@ -20,7 +20,7 @@ STAND_IN = '''def glue(name, value, display=True):
 HIDDEN_INPUT = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 HIDDEN_OUTPUT = {"hide-output", "hide-cell", "remove-output", "remove-cell"}
 
-FIRST = """# To run this notebook, install the package of the book, which brings all that it imports:
+FIRST = """# To run this notebook, install the book's package, which brings all that it imports:
 #   pip install .                   in a copy of the book's repository, or
 #   pip install {wheel}
 #                                   its wheel, which `pip wheel --no-deps .` makes there.
@@ -159,7 +159,8 @@ def _without(source: str, unwanted) -> str:
 
     def sweep(body: list[ast.stmt]) -> bool:
         """Whether nothing of a body is left."""
-        return all([leaves(statement) for statement in body])
+        left = [leaves(statement) for statement in body]  # each of them, not up to the first
+        return all(left)
 
     def leaves(statement: ast.stmt) -> bool:
         bodies = []

@@ -14,7 +14,6 @@ from docutils import nodes
 from pybtex.backends.plaintext import Backend
 from sphinx.application import Sphinx
 from sphinx.util import logging
-from sphinx_design.dropdown import dropdown_main, dropdown_title
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +21,9 @@ logger = logging.getLogger(__name__)
 SILENT = (nodes.comment, nodes.target, nodes.substitution_definition, nodes.system_message)
 SILENT_NAMES = {"Fold", "index", "meta", "pending", "tabular_col_spec"}
 SILENT_CLASSES = {"claim-links"}  # from a cell to the rows of the table, by the page's anchors
+# Boxes that open on a click, and their titles; the page's own are known by their names.
+FOLDS = {"dropdown_main", "solution_node", "solution_fold"}
+TITLES = {"title", "dropdown_title", "solution_summary"}
 EXERCISES = (exercise.exercise_node, exercise.exercise_enumerable_node)
 _MARKS = re.compile(
     r"([\\`*\[\]<$]|(?<![^\W_])_|_(?![^\W_]))"
@@ -55,9 +57,11 @@ class Writer:
         for kind, write in self._writers().items():
             if isinstance(node, kind):
                 return write(node)
+        if type(node).__name__ in FOLDS:
+            return self._fold(node)
         if isinstance(node, EXERCISES):
             return self._exercise(node, depth)
-        if isinstance(node, nodes.Admonition) or "admonition" in node.get("classes", []):
+        if isinstance(node, nodes.Admonition):
             return self._admonition(node)
         if isinstance(node, nodes.container | nodes.compound | nodes.section):
             return self.blocks(node.children, depth)
@@ -83,8 +87,6 @@ class Writer:
             nodes.raw: lambda node: node.astext() if "html" in node.get("format", "") else "",
             nodes.transition: lambda node: "***",
             nodes.line_block: lambda node: "  \n".join(self.inline(line) for line in node),
-            dropdown_main: self._dropdown,
-            exercise.solution_node: self._solution,
         }
 
     def _nested(self, found: Iterable[nodes.Node]) -> str:
@@ -174,13 +176,11 @@ class Writer:
         return "".join(parts)
 
     def _admonition(self, node: nodes.Element) -> str:
+        if "dropdown" in node["classes"]:
+            return self._fold(node)
         title, rest = _parted(node)
-        name = type(node).__name__
-        head = self.inline(title) if title is not None else name.capitalize()
-        if "dropdown" in node.get("classes", []):
-            return self._fold(_plain(title) if title is not None else name.capitalize(), rest)
-        body = self._nested(rest)
-        return _quoted(f"**{head}**\n\n{body}" if body else f"**{head}**")
+        head = self.inline(title) if title is not None else type(node).__name__.capitalize()
+        return _quoted(f"**{head}**\n\n{self._nested(rest)}".strip())
 
     def _exercise(self, node: nodes.Element, depth: int) -> str:
         title, rest = _parted(node)
@@ -189,17 +189,11 @@ class Writer:
         head = f"{number} {named}".strip()
         return f"{'#' * min(depth + 1, 6)} {head}\n\n{self.blocks(rest, depth)}"
 
-    def _solution(self, node: nodes.Element) -> str:
+    def _fold(self, node: nodes.Element) -> str:
         title, rest = _parted(node)
-        return self._fold(_plain(title), rest)
-
-    def _dropdown(self, node: dropdown_main) -> str:
-        title = next((each for each in node if isinstance(each, dropdown_title)), None)
-        rest = [child for child in node if child is not title]
-        return self._fold(_plain(title) if title is not None else "More", rest)
-
-    def _fold(self, title: str, rest: Iterable[nodes.Node]) -> str:
-        return f"<details>\n<summary><b>{title}</b></summary>\n\n{self._nested(rest)}\n\n</details>"
+        head = _plain(title) if title is not None else type(node).__name__.capitalize()
+        body = self._nested(rest)
+        return f"<details>\n<summary><b>{head}</b></summary>\n\n{body}\n\n</details>"
 
     # Inside a paragraph
 
@@ -268,7 +262,7 @@ def _silent(node: nodes.Node) -> bool:
 
 def _parted(node: nodes.Element) -> tuple[nodes.Node | None, list[nodes.Node]]:
     """The title of a box, and the rest of it."""
-    title = next((each for each in node if isinstance(each, nodes.title)), None)
+    title = next((each for each in node if type(each).__name__ in TITLES), None)
     return title, [each for each in node if each is not title]
 
 
