@@ -1,4 +1,4 @@
-"""A book of two small lectures with all that a lecture's page may hold, built to plain notebooks."""
+"""A book of two small lectures that hold all a lecture's page may hold, built."""
 
 import io
 from pathlib import Path
@@ -107,17 +107,20 @@ assert kept"""
 EXPLORER = """from nlgnotes.widgets import explorer
 
 explorer(draw, {"k": ["one", "two", "three"]}, alt=draw, start="one")"""
-TWIN = """def draw(k):
+TWIN = """from IPython.display import HTML
+
+
+def draw(k):
     return f"<b>drawn for {k}</b>"
 
 
-_ = draw("one")"""
+HTML(draw("one"))"""
 LINE = """import matplotlib.pyplot as plt
 
 _ = plt.subplots(figsize=(2, 1))[1].plot([1, 2])"""
-SOURCES = """@book{old1999, title={On {_old_} *things*}, author={Ann Old}, year={1999}, publisher={P}}
-@book{new2001, title={New things}, author={Bo New}, year={2001}, publisher={P}}
-@book{not2002, title={Never cited}, author={Cy Not}, year={2002}, publisher={P}}
+SOURCES = """@misc{old1999, title={On {_old_} *things*}, author={Ann Old}, year={1999}}
+@misc{new2001, title={New things}, author={Bo New}, year={2001}}
+@misc{not2002, title={Never cited}, author={Cy Not}, year={2002}}
 """
 
 
