@@ -15,9 +15,8 @@ from nlgnotes.claims.row import (
     Number,
     finite,
     saved_row,
-    table_row,
 )
-from nlgnotes.claims.table import ClaimTable, Table
+from nlgnotes.claims.table import ClaimTable
 from nlgnotes.files import write_whole
 from nlgnotes.intervals import Interval
 from nlgnotes.validation import check_count
@@ -106,9 +105,9 @@ class Ledger:
             asked = _margins(id, number, margin)
             against = _control(id, number, asked, control)
             truth = _passes(number, asked) and not against.passes
-            words = str(margin)
-            if isinstance(margin, Mapping):
-                words = "; ".join(f"{name} {part}" for name, part in asked.items())
+            words = "; ".join(f"{name}: {part}" for name, part in asked.items())
+            if len(set(asked.values())) == 1:
+                words = str(next(iter(asked.values())))
         else:
             truth, words, against = _truth(id, holds), margin, None
             number = ours if isinstance(ours, str) else _measured(id, "ours", ours)
@@ -139,21 +138,7 @@ class Ledger:
 
         Findings come first, those that fail marked; identities and checks are folded.
         """
-        found = [claim for claim in self.claims if claim.kind == "finding"]
-        others = [claim for claim in self.claims if claim.kind != "finding"]
-        failed = sum(not claim.holds for claim in found)
-        caption = f"Findings of the lecture {self.lecture}, seed {self.seed}"
-        if failed:
-            caption += f": {failed} of {len(found)} fail"
-        head = ("claim", "this run", "ours", "margin", "the paper")
-        count = {kind: sum(claim.kind == kind for claim in others) for kind in KINDS[1:]}
-        folded = f"{count['identity']} identities and {count['check']} checks"
-        if failed := sum(not claim.holds for claim in others):
-            folded += f": {failed} fail"
-        return ClaimTable(
-            Table(caption, head, tuple(table_row(claim) for claim in found)),
-            Table(folded, head, tuple(table_row(claim) for claim in others)),
-        )
+        return ClaimTable(self.lecture, self.seed, tuple(self.claims))
 
     def verdicts(self) -> None:
         """Print ``lecture.id  holds`` or ``fails`` for each claim, in the order of recording.

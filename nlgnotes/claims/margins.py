@@ -44,9 +44,10 @@ class Margin:
         return self.low < ours.low and ours.high < self.high
 
     def __str__(self) -> str:
+        low, high = (f"{end:g}".replace("-", "−") for end in (self.low, self.high))
         if math.isinf(self.high):
-            return f"above {self.low:g}"
-        return f"below {self.high:g}" if math.isinf(self.low) else f"{self.low:g} to {self.high:g}"
+            return f"above {low}"
+        return f"below {high}" if math.isinf(self.low) else f"{low} to {high}"
 
 
 def above(low: SupportsFloat) -> Margin:

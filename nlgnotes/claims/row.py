@@ -65,41 +65,42 @@ class Claim:
         return "holds" if self.holds else "fails"
 
 
-def table_row(claim: Claim) -> tuple[str, ...]:
-    """The cells of a claim; a second line of a cell is small print."""
-    ours = _shown(claim.ours, claim.unit)
+def table_row(claim: Claim) -> dict[str, tuple[str, ...]]:
+    """The lines of each cell of a claim, by the head of its column."""
+    control = ()
     if claim.control:
-        passes = "passes" if claim.control.passes else "fails"
-        against = f"{claim.control.what}: {_shown(claim.control.ours, claim.unit)}"
-        ours += f"\ncontrol, {against}, {passes}"
-    kind = claim.kind + (f" · {REPLICATED[claim.replicated]}" if claim.replicated else "")
-    paper = f"{claim.paper} ({claim.source})" if claim.paper else "—"
-    return (
-        f"{claim.sentence}\n{claim.id} · {kind}",
-        claim.verdict if claim.holds else "✗ fails",
-        ours,
-        claim.margin or "rounding",
-        paper,
-    )
+        passes = "inside" if claim.control.passes else "outside"
+        whole = not isinstance(claim.ours, dict)  # the unit of parts stands once, at ours
+        numbers = _lines(claim.control.ours, claim.unit if whole else "")
+        control = (f"{claim.control.what}:", *numbers, f"{passes} the margin")
+    about = " · ".join(words for words in (claim.id, REPLICATED.get(claim.replicated)) if words)
+    return {
+        "claim": (claim.sentence, about),
+        "this run": (claim.verdict if claim.holds else "✗ fails",),
+        "ours": _lines(claim.ours, claim.unit),
+        "control": control,
+        "margin": tuple((claim.margin or "rounding").split("; ")),
+        "the paper": (claim.paper, claim.source) if claim.paper else (),
+    }
 
 
-def _shown(ours: Measured | str, unit: str) -> str:
+def _lines(ours: Measured | str, unit: str) -> tuple[str, ...]:
+    """One number to a line, with its name before it, and last the unit of all."""
     if isinstance(ours, str):
-        return f"{ours} {unit}".rstrip()
-    parts = ours if isinstance(ours, dict) else {"": ours}
-    texts = [f"{name} {_digits(part)}".lstrip() for name, part in parts.items()]
-    return f"{'; '.join(texts)} {unit}".rstrip()
+        return (f"{ours} {unit}".rstrip(),)
+    if not isinstance(ours, dict):
+        return (f"{_digits(ours)} {unit}".rstrip(),)
+    named = [f"{name}: {_digits(part)}" for name, part in ours.items()]
+    return (*named, unit) if unit else tuple(named)
 
 
 def _digits(number: Number) -> str:
     """The number with as many decimals as give its error two significant digits."""
     if not isinstance(number, Interval):
-        return f"{number:.4g}"
+        return f"{number:.4g}".replace("-", "−")
     error = (number.high - number.low) / 2
-    if error == 0:
-        return str(number)
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    return format(number, f".{decimals}f") if decimals <= 6 else str(number)
+    decimals = max(0, 1 - math.floor(math.log10(error))) if error else 7
+    return (f"{number:.{decimals}f}" if decimals <= 6 else str(number)).replace("-", "−")
 
 
 def saved_row(claim: Claim) -> dict:
@@ -110,14 +111,14 @@ def saved_row(claim: Claim) -> dict:
     }
     control = claim.control and {
         "what": claim.control.what,
-        "ours": _shown(claim.control.ours, ""),
+        "ours": "; ".join(_lines(claim.control.ours, "")),
         "passes": claim.control.passes,
         "parts": _parts(claim.control.ours),
     }
     whole = claim.ours if isinstance(claim.ours, Interval | float) else None
     return row | {
         "unit": claim.unit,
-        "ours": _shown(claim.ours, ""),
+        "ours": "; ".join(_lines(claim.ours, "")),
         **(_parts(whole) if whole is not None else dict.fromkeys(("value", "low", "high", "n"))),
         "parts": _parts(claim.ours) if isinstance(claim.ours, dict) else None,
         "control": control,

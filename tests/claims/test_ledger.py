@@ -1,6 +1,7 @@
 """The ledger: what it accepts, what it prints, what it writes, and the verdict over seeds."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -35,14 +36,14 @@ def failing():
     return book
 
 
-def finding(book, **change):
+def finding(book, id="frontier", **change):
     row = {
         "ours": 1.0,
         "margin": above(0.5),
         "control": ("shuffled", 0.2),
         "replicated": "fixed",
     } | change
-    book.record("frontier", "finding", "One frontier.", **row)
+    book.record(id, "finding", "One frontier.", **row)
     return book.claims[-1]
 
 
@@ -91,19 +92,42 @@ def test_numbers_that_json_lacks_are_written_as_words(tmp_path):
 def test_table_is_accessible_and_says_everything_in_words():
     page = ledger().table()._repr_html_()
     assert "<caption>Findings of the lecture sampling, seed 0</caption>" in page
-    assert page.count('scope="col"') == 10 and page.count('scope="row"') == 2
+    assert page.count('scope="row"') == 2
+    # An identity has no control, and this one no paper's figure: no empty columns.
+    heads = [re.findall(r'scope="col">([^<]*)<', part) for part in page.split("<details")]
+    assert heads[0] == ["claim", "this run", "ours", "control", "margin", "the paper"]
+    assert heads[1] == ["claim", "this run", "ours", "margin"]
     assert "Order &lt;stays&gt;." in page and "seen in a secondary source a survey" in page
-    assert "<small>order · identity</small>" in page
     text = repr(ledger().table())
-    assert "0.50 [0.40, 0.60] nats  control, shuffled: 0.90 [0.80, 1.00] nats, fails" in text
-    assert "frontier · finding · fresh data under every seed" in text
+    assert "0.50 [0.40, 0.60] nats" in text
+    assert "shuffled:  0.90 [0.80, 1.00] nats  outside the margin" in text
+    assert "frontier · fresh data under every seed" in text
+
+
+def test_a_row_leads_to_its_proof_and_can_be_led_to():
+    page = failing().table()._repr_html_()
+    assert '<tr id="row-frontier" class="fails">' in page and '<tr id="row-order">' in page
+    assert '<a href="#claim-frontier">frontier</a> · one fixed model' in page
+    assert '<a href="#claim-order">order</a></small>' in page
+
+
+def test_a_cell_has_one_number_to_a_line_and_names_its_column():
+    book = Ledger("a", 0)
+    parts, against = {"TV": 1.25, "KL": 3.0}, {"TV": 1.0, "KL": 9.0}
+    finding(book, ours=parts, margin=above(1.1), control=("data", against), unit="nats")
+    page = book.table()._repr_html_()
+    assert '<td data-head="ours">TV: 1.25<br>KL: 3<br>nats</td>' in page
+    assert '<td data-head="margin">above 1.1</td>' in page
+    margin = {"TV": above(1.1), "KL": within(2, 4)}
+    finding(book, id="b", ours=parts, margin=margin, control=("data", against))
+    assert "TV: above 1.1<br>KL: 2 to 4</td>" in book.table()._repr_html_()
 
 
 def test_findings_come_first_failures_are_marked_and_the_rest_is_folded():
     page = failing().table()._repr_html_()
     assert page.index("frontier") < page.index("<details") < page.index("order")
-    assert "seed 0: 1 of 1 fail" in page and "<td>✗ fails</td>" in page
-    assert "<summary>1 identities and 0 checks</summary>" in page
+    assert "seed 0: 1 of 1 fail" in page and '<td data-head="this run">✗ fails</td>' in page
+    assert "<summary>1 identity and 0 checks</summary>" in page
 
 
 def test_what_the_control_passes_too_does_not_hold():
@@ -119,7 +143,7 @@ def test_every_part_must_lie_in_its_margin():
     assert finding(Ledger("a", 0), ours=parts, margin=margin, control=control).holds
     worse = parts | {"KL": Interval(3.0, 1.4, 4.0, 9)}
     row = finding(Ledger("a", 0), ours=worse, margin=margin, control=control)
-    assert not row.holds and row.margin == "TV below 1.5; KL above 1.5"
+    assert not row.holds and row.margin == "TV: below 1.5; KL: above 1.5"
 
 
 def test_an_interval_has_two_digits_of_its_error():

@@ -37,4 +37,4 @@ def test_a_margin_can_fail(ends):
 
 def test_words():
     words = [str(margin) for margin in (above(0.1), below(0.5), within(-1, 1))]
-    assert words == ["above 0.1", "below 0.5", "-1 to 1"]
+    assert words == ["above 0.1", "below 0.5", "−1 to 1"]
