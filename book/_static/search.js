@@ -30,12 +30,14 @@
   function search(query, pages) {
     const words = wordsOf(query).map((word) => new RegExp(pattern(word), "giu"));
     if (!words.length) return [];
+    const phrase = new RegExp(words.map((word) => word.source).join("[\\s-]*"), "giu");
     const count = (text, word) => (text.match(word) || []).length;
     const found = [];
-    for (const { page, weight, sections } of pages) {
-      const title = sections[0]?.heading || page;
+    for (const { page, title, weight, sections } of pages) {
       for (const { anchor, heading, text } of sections) {
-        let score = 0, all = true;
+        // The words side by side count for more than the words.
+        let score = 30 * Math.min(1, count(heading, phrase)) + 3 * Math.min(10, count(text, phrase));
+        let all = true;
         for (const word of words) {
           const here = 20 * Math.min(1, count(heading, word)) + Math.min(10, count(text, word));
           all &&= here > 0;
