@@ -13,7 +13,9 @@ FOLDS_IN_A_ROW = 2
 NUMBERS_IN_A_PARAGRAPH = 3
 
 PREDICT = "Predict, then look"
-_QUESTION = re.compile(r"^(:{3,})\{admonition\} (.*)\n:class: predict\n(.*?)^\1\s*$", re.M | re.S)
+_QUESTION = re.compile(
+    r"^(:{3,})\{admonition\} ([^\n]*)\n:class: predict\n(.*?)^\1\s*$", re.M | re.S
+)
 _ANSWER = re.compile(
     r"^(:{3,})\{dropdown\} Answer\n:class-container: answer\n(.*?)^\1\s*$", re.M | re.S
 )

@@ -61,6 +61,9 @@ def test_a_good_lecture_has_no_fault():
         folded(),
         "Words.",
         folded(),
+        QUESTION,
+        figure("fig-b"),
+        ANSWER,
     )
     assert lecture_form.faults(lecture(*more)) == []
 

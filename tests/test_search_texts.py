@@ -22,3 +22,16 @@ def test_a_section_has_its_own_text_in_lines():
 
 def test_a_page_without_sections_has_no_text():
     assert search_texts.sections("<p>words</p>") == []
+
+
+def test_each_term_of_a_glossary_is_found_by_itself():
+    terms = "".join(
+        f'<dt id="{i}">{t}</dt>' for i, t in (("kl", "KL divergence"), ("x", "KL 散度"))
+    )
+    page = (
+        f'<section id="g"><h1>G</h1><dl class="glossary">{terms}<dd><p>One.</p></dd></dl></section>'
+    )
+    assert search_texts.sections(page) == [
+        {"anchor": "kl", "heading": "KL divergence, KL 散度", "text": "One."},
+        {"anchor": "g", "heading": "G", "text": ""},
+    ]

@@ -1,4 +1,8 @@
-"""Our own Sphinx extension: what a page of this book has beyond Jupyter Book's."""
+"""Our own Sphinx extension: what a page of this book has beyond Jupyter Book's.
+
+Every style sheet in ``_static`` is on every page, and every script but those of one page: one
+file a subject.
+"""
 
 from pathlib import Path
 
@@ -7,10 +11,11 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 BOOK = Path(__file__).resolve().parent.parent
+OF_ONE_PAGE = {"api.js", "search.js"}  # api and search_texts enter them
 
 
 class LightFigures(SphinxPostTransform):
-    """The notebooks' figures are opaque and white: the theme shall not filter them in the dark."""
+    """The theme shall not filter a picture in the dark: ``figures.css`` says what becomes of it."""
 
     default_priority = 800
 
@@ -30,8 +35,13 @@ def add_static(app: Sphinx, config) -> None:
 def add_head(app: Sphinx) -> None:
     """Before FontAwesome runs, tell it to leave the widgets' icons where they are."""
     app.add_js_file(None, body="window.FontAwesomeConfig={autoReplaceSvg:'nest'}", priority=1)
-    app.add_css_file("book.css")
-    app.add_js_file("book.js", loading_method="defer")
+    static = BOOK / "_static"
+    # book.css first: it has the colours, and what the others refine.
+    for sheet in sorted(static.glob("*.css"), key=lambda file: (file.stem != "book", file.name)):
+        app.add_css_file(sheet.name)
+    for script in sorted(static.glob("*.js")):
+        if script.name not in OF_ONE_PAGE:
+            app.add_js_file(script.name, loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict:

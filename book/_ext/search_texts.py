@@ -19,8 +19,13 @@ UNREAD = (
     ".copybtn",
     ".tag_hide-input .cell_input",
     "p.claim-links",
+    ".claims thead",
+    "details.api-used",
 )
 """What is no text of the page: what folds code away, and links."""
+
+WEIGHTS = {"api": 0.1, "changelog": 0.1, "errata": 0.5, "index": 0.5, "references": 0.5}
+"""What is listed comes after what is explained."""
 
 
 def sections(body: str) -> list[dict[str, str]]:
@@ -33,11 +38,13 @@ def sections(body: str) -> list[dict[str, str]]:
         unread.decompose()
     for formula in soup.select(".math"):
         formula.string = re.sub(r"^\s*\\[(\[]|\\[)\]]\s*$", "", formula.get_text())
+    for cell in soup.find_all(["td", "th"]):
+        cell.append(" ")
     for block in soup.find_all(
         ["p", "li", "dt", "dd", "tr", "pre", "div", "figcaption", "summary"]
     ):
         block.append("\n")
-    found = []
+    found = _terms(soup)
     for section in soup.find_all("section"):
         if not (heading := section.find(re.compile("^h[1-6]$"), recursive=False)):
             continue
@@ -55,12 +62,29 @@ def sections(body: str) -> list[dict[str, str]]:
     return found
 
 
+def _terms(soup: BeautifulSoup) -> list[dict[str, str]]:
+    """The terms of a glossary, taken out of it: each is found by itself."""
+    found = []
+    for meaning in soup.select("dl.glossary > dd"):
+        names = []
+        before = meaning.find_previous_sibling()
+        while before is not None and before.name == "dt":
+            names.insert(0, before)
+            before = before.find_previous_sibling()
+        heading = ", ".join(" ".join(name.get_text().split()) for name in names)
+        text = " ".join(meaning.get_text().split())
+        found.append({"anchor": names[0].get("id", ""), "heading": heading, "text": text})
+    for glossary in soup.select("dl.glossary"):
+        glossary.decompose()
+    return found
+
+
 def collect(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     """Keep the sections of a page that has a source."""
     if doctree is not None and app.builder.format == "html":
         if not hasattr(app, "search_texts"):
             app.search_texts = {}
-        app.search_texts[page] = sections(context.get("body", ""))
+        app.search_texts[page] = context.get("title", ""), sections(context.get("body", ""))
 
 
 def add_script(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
@@ -72,7 +96,11 @@ def add_script(app: Sphinx, page: str, template: str, context: dict, doctree) ->
 def write(app: Sphinx, error: Exception | None) -> None:
     """Write the script with all texts."""
     if error is None and (texts := getattr(app, "search_texts", None)):
-        pages = [{"page": page, "sections": texts[page]} for page in sorted(texts)]
+        pages = []
+        for page, (title, found) in sorted(texts.items()):
+            weight = WEIGHTS.get(Path(page).name, 1.0)
+            title = BeautifulSoup(title, "html.parser").get_text()
+            pages.append({"page": page, "title": title, "weight": weight, "sections": found})
         script = f"window.SEARCH_TEXTS = {json.dumps(pages, ensure_ascii=False)};\n"
         Path(app.outdir, "_static", "search-texts.js").write_text(script, encoding="utf-8")
 

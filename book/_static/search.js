@@ -30,38 +30,39 @@
   function search(query, pages) {
     const words = wordsOf(query).map((word) => new RegExp(pattern(word), "giu"));
     if (!words.length) return [];
+    const phrase = new RegExp(words.map((word) => word.source).join("[\\s-]*"), "giu");
     const count = (text, word) => (text.match(word) || []).length;
     const found = [];
-    for (const { page, sections } of pages) {
-      const title = sections[0]?.heading || page;
+    for (const { page, title, weight, sections } of pages) {
       for (const { anchor, heading, text } of sections) {
-        let score = 0, all = true;
+        // The words side by side count for more than the words.
+        let score = 30 * Math.min(1, count(heading, phrase)) + 3 * Math.min(10, count(text, phrase));
+        let all = true;
         for (const word of words) {
-          const here = 20 * count(heading, word) + Math.min(10, count(text, word));
+          const here = 20 * Math.min(1, count(heading, word)) + Math.min(10, count(text, word));
           all &&= here > 0;
-          score += here;
+          score += here + 5 * Math.min(1, count(title, word));
         }
-        if (all) found.push({ address: `${page}.html${anchor ? `#${anchor}` : ""}`, title, heading, text, score });
+        if (all) found.push({ address: `${page}.html${anchor ? `#${anchor}` : ""}`, title, heading, text, score: score * weight });
       }
     }
     found.sort((a, b) => b.score - a.score);
     return found.map((each) => ({ ...each, words, quote: quote(each.text, words) }));
   }
 
-  // The sentence around the first hit, with the next ones while they fit.
+  // The sentence with most of the words, and the next ones while they fit.
   function quote(text, words) {
-    const hits = words.map((word) => text.search(word)).filter((at) => at >= 0);
-    const at = hits.length ? Math.min(...hits) : 0;
-    const sentences = [...text.matchAll(/[^\n。！？]*?(?:[.!?](?=\s|$)|[。！？]|\n|$)/gu)].filter(([s]) => s.trim());
-    let i = sentences.findIndex((s) => s.index + s[0].length > at);
+    const sentences = (text.match(/[^\n。！？]*?(?:[.!?](?=\s|$)|[。！？]|\n|$)/gu) || []).map((s) => s.trim()).filter(Boolean);
+    const hits = sentences.map((sentence) => words.filter((word) => sentence.search(word) >= 0).length);
+    let i = hits.indexOf(Math.max(0, ...hits));
     if (i < 0) return "";
-    let quoted = sentences[i][0].trim();
-    const start = at - sentences[i].index;
+    let quoted = sentences[i];
     if (quoted.length > QUOTE) {
-      const from = Math.max(0, start - QUOTE / 2);
-      return (from ? "… " : "") + quoted.slice(from, from + QUOTE).replace(from ? /^\S*\s/ : /^/, "") + " …";
+      const at = Math.min(...words.map((word) => quoted.search(word)).filter((place) => place >= 0), quoted.length);
+      const from = at < QUOTE ? 0 : quoted.lastIndexOf(" ", at - QUOTE / 2) + 1;
+      return `${from ? "… " : ""}${quoted.slice(from, from + QUOTE)} …`;
     }
-    while (++i < sentences.length && quoted.length + sentences[i][0].length < QUOTE) quoted += ` ${sentences[i][0].trim()}`;
+    while (++i < sentences.length && quoted.length + sentences[i].length < QUOTE) quoted += ` ${sentences[i]}`;
     return quoted;
   }
 

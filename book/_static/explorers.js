@@ -1,19 +1,6 @@
-// What ipywidgets leaves unsaid, said after rendering: names for handles, buttons and pictures.
+// Explorers: names for what ipywidgets leaves unsaid, and a place that does not jump.
 (() => {
   "use strict";
-  // From a folder, a browser refuses to fetch the pages that the search would quote.
-  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-
-  // An anchor of a lecture that was parted leads to where its section stands now.
-  const followMoved = () => {
-    const moved = document.getElementById("moved"), anchor = decodeURIComponent(location.hash.slice(1));
-    if (!moved || !anchor || document.getElementById(anchor)) return;
-    const places = JSON.parse(moved.textContent);
-    if (Object.hasOwn(places, anchor)) location.replace(places[anchor]);
-  };
-  addEventListener("hashchange", followMoved);
-  followMoved();
-
   // The widgets' labels still ask for MathJax 2: hand their wish on to MathJax 3, which calls nothing a Hub.
   const lendHub = () => {
     if (window.MathJax?.startup && !MathJax.Hub) MathJax.Hub = { Queue: ([, , element]) => MathJax.startup.promise.then(() => MathJax.typesetPromise([element])) };
@@ -60,20 +47,57 @@
         set(button, "aria-label", name || (all.length > 1 && i === all.length - 1 ? "Repeat" : "Play"));
       });
     }
-    // What scrolls must be reachable with the keyboard.
-    for (const box of document.querySelectorAll("div.highlight pre, .pst-scrollable-table-container, div.math, .output .text_html, .cell_output pre")) {
-      if (box.scrollWidth > box.clientWidth + 1) set(box, "tabindex", "0");
-      else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+  }
+
+  // The explorer takes the place of its twin once its first frame is there.
+  function replaceTwins() {
+    for (const place of document.querySelectorAll(".explorer-place:not(.alive)")) {
+      const picture = place.querySelector(".explorer-picture"), frame = picture?.querySelector("img, .widget-html-content");
+      if (!frame || (frame.tagName === "IMG" && !frame.naturalWidth)) continue;
+      if (frame.tagName !== "IMG") keepHeight(place, picture);
+      place.classList.add("alive");
     }
+  }
+
+  // Frames of text: the picture is as high as the tallest of them, whatever the width.
+  let widgets = null;
+  const model = (reference) => {
+    widgets ??= JSON.parse(document.querySelector('script[type="application/vnd.jupyter.widget-state+json"]').textContent).state;
+    return widgets[reference.replace("IPY_MODEL_", "")];
+  };
+  const texts = (reference) => {
+    const { model_name: name, state } = model(reference);
+    return name === "HTMLModel" ? [state.value] : (state.children || []).flatMap(texts);
+  };
+  function keepHeight(place, picture) {
+    const view = place.querySelector('script[type="application/vnd.jupyter.widget-view+json"]');
+    const frames = texts(model(JSON.parse(view.textContent).model_id).state.children[1]);
+    let measured = 0;
+    new ResizeObserver(() => {
+      const width = picture.clientWidth;
+      if (!width || width === measured) return;
+      measured = width;
+      const probe = document.createElement("div");
+      probe.className = "explorer-probe";
+      probe.style.width = `${width}px`;
+      probe.append(picture.querySelector(".widget-html").cloneNode(true));
+      picture.parentElement.append(probe);
+      const text = probe.querySelector(".widget-html-content");
+      picture.style.minHeight = `${Math.ceil(Math.max(...frames.map((each) => {
+        text.innerHTML = each;
+        return probe.getBoundingClientRect().height;
+      })))}px`;
+      probe.remove();
+    }).observe(picture);
   }
 
   let waiting = false;
   const soon = () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; describe(); });
+    requestAnimationFrame(() => { waiting = false; describe(); replaceTwins(); });
   };
   new MutationObserver(soon).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "title"] });
-  addEventListener("resize", soon);
+  addEventListener("load", soon, { capture: true });
   soon();
 })();
