@@ -354,3 +354,9 @@ def test_nbval_goes_red_when_a_verdict_changes_or_a_solution_breaks(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=environment
     )
     assert done.returncode == code, done.stdout
+
+
+@every_lecture
+def test_verdicts_are_not_listed_twice_on_the_page(lecture):
+    """The table of claims shows them; the cell that nbval compares stays in the notebook."""
+    assert "remove-cell" in tags(code(lecture)[-1])
