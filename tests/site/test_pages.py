@@ -146,14 +146,6 @@ def test_page_weighs_little(roots, page):
     assert file.stat().st_size + sum(each.stat().st_size for each in pictures) < HEAVIEST
 
 
-@pytest.mark.parametrize("how", ["http", "file"])
-def test_search_finds(visit, how):
-    with visit("search.html?q=probability", how) as here:
-        here.page.wait_for_selector("#search-results ul.search li", timeout=10_000)
-        assert here.page.query_selector("#search-results ul.search li a")
-        assert here.trouble() == []
-
-
 def test_first_page_leads_to_the_book(visit):
     here = visit("index.html", "file")
     here.page.goto(here.address)
