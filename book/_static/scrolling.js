@@ -1,4 +1,4 @@
-// What is wider than its place: inline formulas get places to break, boxes that scroll say so and take the keyboard.
+// What is wider than its place: formulas get places to break, boxes that scroll say so and take the keyboard.
 (() => {
   "use strict";
   const BOXES = "div.math > mjx-container, span.math.scrolls, .pst-scrollable-table-container, .cell_output .text_html, .cell_output pre, div.highlight pre";
@@ -11,26 +11,33 @@
     element.setAttribute("aria-hidden", "true");
     return element;
   };
-  const AFTER = new Set("=≤≥<>≈∼∝→∣≠≡⟹⇒⇔,"), BEFORE = new Set("+−±");
+  const AFTER = new Set("=≤≥<>≈∼∝→≠≡⟹⇒⇔,"), BEFORE = new Set("+−±"), OPEN = new Set("([{⟨"), CLOSE = new Set(")]}⟩");
 
   function breakFormula(outer) {
     outer.classList.add("breaks");
     // What MathJax draws holds no characters: the MathML beside it says which sign is which.
-    const drawn = [...outer.querySelectorAll("mjx-mo")], said = [...outer.querySelectorAll("math mo")];
+    const drawn = [...outer.querySelectorAll("mjx-mo")], said = [...outer.querySelectorAll("math mo")].map((each) => each.textContent);
     if (drawn.length !== said.length) return;
+    const places = [];
+    let depth = 0;
     drawn.forEach((sign, i) => {
       if (!sign.matches("mjx-math > *, mjx-math > mjx-mrow > *, mjx-math > mjx-texatom > *")) return;
-      if (AFTER.has(said[i].textContent)) sign.after(place());
-      else if (BEFORE.has(said[i].textContent) && sign.previousElementSibling) sign.before(place());
+      if (OPEN.has(said[i])) depth += 1;
+      if (CLOSE.has(said[i])) depth -= 1;
+      if (AFTER.has(said[i]) || (BEFORE.has(said[i]) && sign.previousElementSibling)) places.push([depth, sign, said[i]]);
     });
+    // Between brackets only where there is no other place; a line of text takes any.
+    const least = outer.matches("div") ? Math.min(...places.map(([each]) => each)) : Infinity;
+    for (const [each, sign, text] of places) if (each <= least) sign[AFTER.has(text) ? "after" : "before"](place());
   }
 
   function fitFormulas() {
-    for (const outer of document.querySelectorAll(".bd-article span.math")) {
-      const drawn = outer.querySelector("mjx-math"), line = outer.parentElement;
+    for (const outer of document.querySelectorAll(".bd-article .math")) {
+      const drawn = outer.querySelector("mjx-math"), line = outer.matches("div") ? drawn?.parentElement : outer.parentElement;
       if (!drawn || outer.closest(".jupyter-widgets") || !line.clientWidth) continue;
       if (!outer.matches(".breaks") && drawn.getBoundingClientRect().width > line.clientWidth + 1) breakFormula(outer);
-      if (!outer.matches(".breaks:not(.scrolls)")) continue;
+      // A display equation that is still too wide scrolls by itself.
+      if (!outer.matches("span.breaks:not(.scrolls)")) continue;
       const edge = Math.max(...[...drawn.children].map((each) => each.getBoundingClientRect().right));
       if (edge > line.getBoundingClientRect().right + 1) outer.classList.add("scrolls");
     }
