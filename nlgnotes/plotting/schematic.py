@@ -78,7 +78,8 @@ def arrow(
     if text:
         middle = [(a + b) / 2 + c for a, b, c in zip(from_, to, beside, strict=True)]
         ax.text(*middle, text, color=readable(color), ha="center", va="bottom", fontsize=11)
-    return ax.annotate("", to, from_, arrowprops=properties, zorder=2)
+    # After the boxes, whose borders are only then where they are drawn.
+    return ax.annotate("", to, from_, arrowprops=properties, zorder=4)
 
 
 def cells(
