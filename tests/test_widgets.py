@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ipywidgets.embed import embed_data
+from ipywidgets.embed import dependency_state, embed_data
 from PIL import Image
 
 from nlgnotes.frames import FRAME_BYTES
@@ -31,7 +31,7 @@ def text(**values):
 
 def embedded(box) -> dict[str, dict]:
     """The widgets' state as a page without a kernel holds it."""
-    return embed_data(views=[box])["manager_state"]["state"]
+    return embed_data(views=[box], state=dependency_state([box]))["manager_state"]["state"]
 
 
 def models(state: dict, name: str) -> dict[str, dict]:

@@ -13,6 +13,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+# Of the controls' row, in pixels: on a laptop, and on a phone of 390.
+WIDE, NARROW = 626, 308
 # What `explorer` writes as the least height of its pictures: their width and height over width.
 RESERVED = re.compile(r"calc\(min\(100cqw, (\d+)px\) \* ([\d.]+)\)")
 
@@ -69,11 +71,32 @@ def reserved(view: str, state: dict) -> str:
     """The style that keeps an explorer's place free: how many controls, and its pictures' size."""
     box = state[json.loads(view[view.index("{") : view.rindex("}") + 1])["model_id"]]
     row, picture = (at(state, child) for child in box["state"]["children"])
-    style = f"--controls: {len(row['state']['children'])}"
+    controls = [at(state, child) for child in row["state"]["children"]]
+    style = f"--rows-wide: {rows(controls, state, WIDE)}"
+    style += f"; --rows-narrow: {rows(controls, state, NARROW)}"
     least = at(state, picture["state"]["layout"])["state"].get("min_height") or ""
     if found := RESERVED.fullmatch(least):
         style += f"; --wide: {found[1]}px; --ratio: {found[2]}"
     return style
+
+
+def rows(controls: list[dict], state: dict, room: int) -> int:
+    """How many rows the controls need where a row has ``room`` pixels, by the look of the page."""
+    needed, free = 1, room
+    for control in controls:
+        kind, own = control["model_name"], control["state"]
+        if kind == "StackModel":  # one control for each value of the first; all have one kind
+            own = at(state, own["children"][0])["state"]
+            kind = at(state, control["state"]["children"][0])["model_name"]
+        lines, width = 1, 124 if kind == "PlayModel" else 256
+        if kind == "ToggleButtonsModel":
+            name = 9 * len(own["description"]) + 12
+            buttons = sum(8 * len(word) + 34 for word in own["_options_labels"])
+            lines, width = max(1, -(-buttons // (room - name))), name + buttons
+        if width > free and free < room:
+            needed, free = needed + 1, room
+        needed, free = needed + lines - 1, max(free - width - 24, 0)
+    return needed
 
 
 def at(state: dict, reference: str) -> dict:

@@ -154,15 +154,15 @@ def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=N
     return ax
 
 
-def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-5, ax=None):
-    """Probability against rank, on log scales, before and after a transform; a light per property.
+def log_rank(before, after, properties: Mapping[str, bool], *, floor: float = 1e-5, ax=None):
+    """Probability against rank, on log scales, before and after a transform, and what held.
 
     Before is a grey line, after are blue dots.
 
     Args:
         before: probabilities, sorted downwards.
         after: of the same tokens in the same order; a dropped one (0) is a cross on the ``floor``.
-        lights: a property's name -> whether it held: a tick on blue, or a cross on orange.
+        properties: a property's name -> whether it held: a tick on blue, or a cross on orange.
         floor: the lowest probability shown.
         ax: where to draw; a new figure if None.
 
@@ -206,9 +206,9 @@ def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-5, 
         xlabel="rank of the token",
         ylabel="probability",
     )
-    for i, (name, held) in enumerate(lights.items()):
+    for i, (name, held) in enumerate(properties.items()):
         box = {"facecolor": "#CDE6F5" if held else "#FBDDB5", "edgecolor": "none", "pad": 2.5}
-        place = ((i + 0.5) / len(lights), 1.03)
+        place = ((i + 0.5) / len(properties), 1.03)
         ax.text(
             *place,
             f"{'✓' if held else '✗'} {name}",

@@ -1,4 +1,4 @@
-"""Figures of rotations: angles as hands on a row of dials."""
+"""Figures of rotations: angles on a row of circles."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ __all__ = ["phasors"]
 
 
 def phasors(angles, labels: Sequence[str], *, title: str = "", ax=None):
-    """One dial per angle, its hand turned by it, counterclockwise from the right.
+    """One circle per angle, its radius turned by it, counterclockwise from the right.
 
-    The shadow on the horizontal line is the cosine.
+    The bar on the horizontal line is the cosine.
 
     Args:
-        angles: in radians, one per dial.
-        labels: below the dials.
+        angles: in radians, one per circle.
+        labels: below the circles.
         title: above the row.
         ax: where to draw; a new figure if None.
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation, Text
 
-from nlgnotes.plotting.style import BLACK
+from nlgnotes.plotting.style import BLACK, readable
 
 __all__ = ["arrow", "blank", "box", "cells"]
 
@@ -53,7 +53,7 @@ def arrow(
 
     Args:
         text: what is written at the middle of the straight way.
-        color: of arrow and text.
+        color: of arrow and text, which is darkened until it is legible.
         line: ``"solid"`` or ``"dashed"``.
         bend: how far it leaves the straight way, as a part of its length; to the left if positive.
         beside: from the middle to the foot of the text, in the units of the axes.
@@ -77,8 +77,9 @@ def arrow(
     }
     if text:
         middle = [(a + b) / 2 + c for a, b, c in zip(from_, to, beside, strict=True)]
-        ax.text(*middle, text, color=color, ha="center", va="bottom", fontsize=11)
-    return ax.annotate("", to, from_, arrowprops=properties, zorder=2)
+        ax.text(*middle, text, color=readable(color), ha="center", va="bottom", fontsize=11)
+    # After the boxes, whose borders are only then where they are drawn.
+    return ax.annotate("", to, from_, arrowprops=properties, zorder=4)
 
 
 def cells(

@@ -122,7 +122,7 @@ def test_a_new_figure_when_none_is_given():
     assert len({a.figure.number for a in axes}) == len(axes)
 
 
-def test_log_rank_shows_what_was_kept_and_lights_each_property(ax):
+def test_log_rank_shows_what_was_kept_and_which_properties_held(ax):
     plotting.log_rank(
         [0.6, 0.3, 0.1], [0.7, 0.0, 0.3], {"entropy": True, "order": False}, floor=1e-3, ax=ax
     )

@@ -1,7 +1,11 @@
 """Schematics stand where they are put."""
 
+import io
+
+import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from nlgnotes.plotting.schematic import arrow, blank, box, cells
 
@@ -50,3 +54,18 @@ def test_cells_are_a_grid_from_the_upper_left():
     assert [(t.get_text(), t.get_position()) for t in ax.texts][2] == ("c", (2.5, 1.5))
     with pytest.raises(ValueError, match=r"colors must have the lengths of rows, \[1, 2\]; got"):
         cells(ax, (1, 3), [["a"], ["b", "c"]], colors=[["red"], ["white"]])
+
+
+@pytest.mark.parametrize("tight", [None, "tight"])
+def test_the_head_of_an_arrow_is_seen_at_the_border_in_the_first_drawing(tight):
+    """In the column of pixels before a black box stands the red head that points at it."""
+    ax = blank(8, 2)
+    arrow(ax, box(ax, (1, 1), "a"), box(ax, (6, 1), "a wide box"), color="red")
+    buffer = io.BytesIO()
+    ax.figure.savefig(buffer, bbox_inches=tight)
+    pixels = np.asarray(Image.open(buffer).convert("RGB")).astype(int)
+    red = (pixels[..., 0] > 200) & (pixels[..., 1:] < 80).all(-1)
+    black = (pixels < 80).all(-1)
+    head = np.flatnonzero(red.any(0)).max()
+    assert red[:, head - 8 : head].sum(0).max() >= 5, "the triangle, not the line alone"
+    assert black[:, head + 1 : head + 8].sum(0).max() > 15, "the border of the box"
