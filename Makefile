@@ -9,7 +9,7 @@ NAME ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book test format lab models clean
+.PHONY: help book test format notebooks lab models clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -35,8 +35,12 @@ format: $(BASE) ## bring the Python files and the lectures' code into the form t
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 
-lab: $(BASE) ## JupyterLab on book/
-	@$(BIN)/jupyter lab --notebook-dir=book
+notebooks: $(BASE) ## each lecture as a plain notebook for JupyterLab, VS Code and Colab: _build/notebooks
+	@$(BIN)/python book/_ext/build.py --if-stale
+	@$(BIN)/python book/_ext/notebooks.py
+
+lab: notebooks ## JupyterLab on the plain notebooks
+	@$(BIN)/python book/_ext/notebooks_lab.py
 
 models: $(BASE) ## make the shipped models and measurements again, or one: make models NAME=newswire-lm
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)

@@ -21,8 +21,10 @@ _QUALITIES = ((110, 64), (110, 32), (90, 32), (75, 16), (60, 16))
 def frame_png(figure: Figure, where: str, layout: dict) -> bytes:
     """``figure`` as a palette PNG of at most ``FRAME_BYTES``, in the first frame's layout."""
     figure.set_facecolor("white")
+    pixels, drawn = None, None
     for dpi, colours in _QUALITIES:
-        pixels = _pixels(figure, dpi, layout)
+        if dpi != drawn:  # fewer colours alone need no new drawing
+            pixels, drawn = _pixels(figure, dpi, layout), dpi
         buffer = io.BytesIO()
         palette = Image.fromarray(pixels).quantize(
             colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE

@@ -91,24 +91,36 @@ def test_play_is_linked_to_the_first_control():
 
 
 @pytest.mark.parametrize(
-    "control, kind",
+    "stops, kind",
     [
-        ("slider", ipywidgets.SelectionSlider),
-        ("dropdown", ipywidgets.Dropdown),
-        ("buttons", ipywidgets.ToggleButtons),
+        ({"low": 0.1, "high": 2.0}, ipywidgets.ToggleButtons),
+        (["one", "two", "three", "four"], ipywidgets.ToggleButtons),
+        (["one", "two", "three", "four", "five"], ipywidgets.Dropdown),
+        (["short", "a label that has no place on a button"], ipywidgets.Dropdown),
+        ([True, False], ipywidgets.ToggleButtons),
+        ([10000, 100], ipywidgets.SelectionSlider),
+        ([-0.5, 0.0, 0.5], ipywidgets.SelectionSlider),
+        (["1 word", "12 words", "all"], ipywidgets.ToggleButtons),
+        (["1 word", "12 words", "∞"], ipywidgets.SelectionSlider),
+        (["T = 0.5", "T = .7", "T = 1"], ipywidgets.SelectionSlider),
+        (["p", "q = x"], ipywidgets.ToggleButtons),
     ],
 )
-def test_labels_and_controls(control, kind):
+def test_the_stops_choose_the_control(stops, kind):
+    (made,) = explorer(text, {"a": stops}, alt="text").children[0].children
+    assert type(made) is kind
+
+
+def test_labels_name_a_control_or_its_stops():
     box = explorer(
         text,
         {"a": {"low": 0.1, "high": 2.0}},
         alt="text",
-        control=control,
         labels={"a": "method"},
         start="high",
     )
     (made,) = box.children[0].children
-    assert isinstance(made, kind) and made.description == "method" and made.index == 1
+    assert made.description == "method" and made.index == 1
     assert [frame.value for frame in box.children[1].children] == ["<b>a=0.1</b>", "<b>a=2.0</b>"]
     (named,) = (
         explorer(text, {"a": [0.1, 2.0]}, alt="text", labels={"a": ["low", "high"]})
@@ -116,6 +128,57 @@ def test_labels_and_controls(control, kind):
         .children
     )
     assert [label for label, _ in named.options] == ["low", "high"]
+
+
+SETTINGS = {"temperature": {"0.5": 0.5, "0.7": 0.7, "1": 1.0}, "top-k": [5, 50]}
+
+
+def test_the_seconds_stops_may_depend_on_the_first():
+    box = explorer(
+        text,
+        {"by": list(SETTINGS), "at": SETTINGS.get},
+        alt=lambda by, at: f"{by} at {at}",
+        labels={"at": {"temperature": "T", "top-k": "k"}.get},
+        start=("temperature", 1.0),
+    )
+    first, second = box.children[0].children
+    assert [
+        (each.description, [label for label, _ in each.options]) for each in second.children
+    ] == [
+        ("T", ["0.5", "0.7", "1"]),
+        ("k", ["5", "50"]),
+    ]
+    assert [[frame.value for frame in inner.children] for inner in box.children[1].children] == [
+        [
+            "<b>by=temperature at=0.5</b>",
+            "<b>by=temperature at=0.7</b>",
+            "<b>by=temperature at=1.0</b>",
+        ],
+        ["<b>by=top-k at=5</b>", "<b>by=top-k at=50</b>"],
+    ]
+    assert [each.index for each in second.children] == [2, 1]  # at the last where there are fewer
+    assert [each.selected_index for each in box.children[1].children] == [2, 1]
+    links = {(link.source[0].model_id, link.target[0].model_id) for link in box.links}
+    wanted = [(first, second), (first, box.children[1])]
+    wanted += list(zip(second.children, box.children[1].children, strict=True))
+    assert links == {(a.model_id, b.model_id) for a, b in wanted}
+
+
+def test_controls_that_depend_are_of_one_kind():
+    mixed = {"words": ["few", "many"], "numbers": [1, 2]}
+    box = explorer(text, {"by": list(mixed), "at": mixed.get}, alt="text")
+    assert {type(each) for each in box.children[0].children[1].children} == {
+        ipywidgets.ToggleButtons
+    }
+
+
+def test_the_place_of_the_tallest_picture_is_reserved():
+    def tall(inches):
+        return plt.figure(figsize=(4, inches))
+
+    box = explorer(tall, {"inches": [2, 3, 1]}, alt="nothing")
+    assert box.children[1].layout.min_height == "calc(min(100cqw, 400px) * 0.7500)"
+    assert explorer(text, {"a": [1, 2]}, alt="text").children[1].layout.min_height is None
 
 
 def test_frames_are_palette_pngs_small_and_every_figure_is_closed():
@@ -188,7 +251,15 @@ def test_a_failing_draw_names_its_stop():
         ({"stops": {"a": [1, 1]}}, "different labels"),
         ({"stops": {"a": range(MOST_FRAMES + 1)}}, "at most 60 frames; got 61"),
         ({"stops": {"a": range(8), "b": range(8)}}, "at most 60 frames; got 64"),
-        ({"control": "knob"}, "control must be one of slider, dropdown, buttons; got 'knob'"),
+        ({"stops": {"a": lambda _: [1, 2]}}, "only the second parameter may depend on the first"),
+        (
+            {"stops": {"a": [1, 2], "b": lambda a: [a]}},
+            r"stops\['b'\] must hold at least two values with different labels; got \[1\]",
+        ),
+        (
+            {"stops": {"a": [1, 2], "b": lambda a: range(a * 21)}},
+            "at most 60 frames; got 63",
+        ),
         ({"start": 9}, "start must be a stop of a, one of 1, 2; got 9"),
         ({"start": {"b": 1}}, "start must give one stop for each of a"),
         ({"labels": {"b": "x"}}, "labels must name parameters of stops, a; got b"),

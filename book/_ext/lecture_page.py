@@ -7,10 +7,14 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 BOOK = Path(__file__).resolve().parent.parent
+# The page's own, one file a subject; other extensions enter theirs. book.css has the colours, and
+# paper.css takes back what the others do on a screen.
+SHEETS = ("book", "boxes", "contents", "figures", "scrolling", "paper")
+SCRIPTS = ("contents", "folds", "moved", "predict", "scrolling")
 
 
 class LightFigures(SphinxPostTransform):
-    """The notebooks' figures are opaque and white: the theme shall not filter them in the dark."""
+    """The theme shall not filter a picture in the dark: ``figures.css`` says what becomes of it."""
 
     default_priority = 800
 
@@ -30,8 +34,10 @@ def add_static(app: Sphinx, config) -> None:
 def add_head(app: Sphinx) -> None:
     """Before FontAwesome runs, tell it to leave the widgets' icons where they are."""
     app.add_js_file(None, body="window.FontAwesomeConfig={autoReplaceSvg:'nest'}", priority=1)
-    app.add_css_file("book.css")
-    app.add_js_file("book.js", loading_method="defer")
+    for sheet in SHEETS:
+        app.add_css_file(f"{sheet}.css")
+    for script in SCRIPTS:
+        app.add_js_file(f"{script}.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict:

@@ -2,7 +2,7 @@
 
 A page that is gone gets a page that names its two successors. There and on a page that kept its
 address, an old anchor (a section, a figure, a formula, an exercise) leads on to the new page; the
-page's script reads where to (``book.js``).
+page's script reads where to (``moved.js``).
 """
 
 import json

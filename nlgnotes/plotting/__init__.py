@@ -21,6 +21,7 @@ from nlgnotes.plotting.style import (
     RED,
     SKY,
     YELLOW,
+    legend_outside,
     style,
 )
 from nlgnotes.plotting.surprisal import surprisal_by_word, surprisal_html
@@ -41,6 +42,7 @@ __all__ = [
     "attention_heatmap",
     "forest",
     "frontier",
+    "legend_outside",
     "lines",
     "log_rank",
     "next_token_bars",

@@ -4,24 +4,27 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.collections import PolyCollection
 
 from nlgnotes.plotting.style import BLUE, ORANGE, new_axes
 
 __all__ = ["alignment_bars", "alignment_map", "attention_heatmap"]
 
 
-def attention_heatmap(weights, tokens: Sequence[str], *, title: str = "", ax=None):
-    """How much each query (row) attends to each key (column).
+def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str = "", ax=None):
+    """How much each query (row) attends to each key (column); what is masked is hatched in grey.
 
     Args:
         weights: [queries, keys], each row a distribution; the last queries of the tokens if fewer
             than keys.
         tokens: one string per key.
+        masked: [queries, keys], True where the query may not look. If None, all keys after the
+            query, where every such weight is 0.
         title: above the picture.
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: the tokens do not fit the weights.
+        ValueError: the tokens or the mask do not fit the weights.
     """
     weights = np.asarray(weights)
     if weights.ndim != 2 or weights.shape[1] != len(tokens) or weights.shape[0] > len(tokens):
@@ -29,9 +32,23 @@ def attention_heatmap(weights, tokens: Sequence[str], *, title: str = "", ax=Non
             f"weights must be [queries, keys] with one token per key ({len(tokens)}); got "
             f"{weights.shape}"
         )
+    if masked is None:
+        later = np.triu(np.ones(weights.shape, bool), 1 + weights.shape[1] - weights.shape[0])
+        masked = later & ~weights[later].any()
+    masked = np.asarray(masked, dtype=bool)
+    if masked.shape != weights.shape:
+        raise ValueError(f"masked must be of shape {weights.shape}; got {masked.shape}")
     ax = new_axes(ax)
-    image = ax.imshow(weights, vmin=0, vmax=1, cmap="cividis", aspect="auto")
-    ax.figure.colorbar(image, ax=ax, label="attention weight")
+    image = ax.imshow(
+        np.ma.masked_array(weights, masked), vmin=0, vmax=1, cmap="cividis", aspect="auto"
+    )
+    bar = ax.figure.colorbar(image, ax=ax, label="attention weight")
+    if masked.any():
+        corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+        squares = np.argwhere(masked)[:, None, ::-1] + corners
+        look = {"facecolor": "#ececec", "edgecolor": "#a8a8a8", "linewidth": 0, "hatch": "//"}
+        ax.add_collection(PolyCollection(squares, **look), autolim=False)
+        bar.ax.set_title("hatched:\nmasked", fontsize=11)
     ax.set_xticks(range(len(tokens)), tokens, rotation=90)
     ax.set_yticks(range(len(weights)), tokens[len(tokens) - len(weights) :])
     ax.set(xlabel="key", ylabel="query", title=title)

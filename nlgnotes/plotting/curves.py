@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nlgnotes.intervals import Interval
-from nlgnotes.plotting.style import BLACK, MARKERS, PALETTE, new_axes
+from nlgnotes.plotting.style import BLACK, legend_outside, looks, new_axes, readable
 
 __all__ = ["forest", "frontier", "lines"]
 
@@ -15,6 +15,7 @@ def frontier(
     *,
     xlabel: str = "diversity",
     ylabel: str = "quality (nats per token)",
+    colors: Mapping[str, str] | None = None,
     ax=None,
 ):
     """Quality against diversity, one curve per sampler, each with its own colour and marker.
@@ -23,13 +24,15 @@ def frontier(
         curves: name -> (diversity, quality), or (diversity, quality, low, high) with the ends of
             the quality's interval.
         xlabel, ylabel: of the axes.
+        colors: a curve's name to its colour; its marker goes with it.
         ax: where to draw; a new figure if None.
 
     Raises:
         ValueError: a curve is not made of equally long sequences.
     """
-    ax = new_axes(ax)
-    for i, (name, curve) in enumerate(curves.items()):
+    where = "above" if ax is None else "right"
+    ax, look = new_axes(ax), looks(curves, colors)
+    for name, curve in curves.items():
         columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
         if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
             shapes = [c.shape for c in columns]
@@ -39,10 +42,10 @@ def frontier(
             )
         x, y = columns[:2]
         error = None if len(columns) == 2 else np.abs(np.stack([y - columns[2], columns[3] - y]))
-        look = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]}
-        ax.errorbar(x, y, yerr=error, label=name, capsize=2, markersize=6, linewidth=1.5, **look)
+        drawn = look[name] | {"capsize": 2, "markersize": 6, "linewidth": 1.5}
+        ax.errorbar(x, y, yerr=error, label=name, **drawn)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.legend()
+    legend_outside(ax, where=where)
     return ax
 
 
@@ -52,6 +55,7 @@ def forest(
     *,
     band: float | None = None,
     xlabel: str = "",
+    colors: Mapping[str, str] | None = None,
     ax=None,
 ):
     """Intervals side by side around zero: one line a row, one marker a group.
@@ -61,6 +65,7 @@ def forest(
         groups: a group's name -> one interval per row.
         band: a margin, shaded from -band to +band.
         xlabel: what is measured, with its unit.
+        colors: a group's name to its colour; its marker goes with it.
         ax: where to draw; a new figure if None.
 
     Raises:
@@ -72,7 +77,8 @@ def forest(
                 f"groups must hold one interval per row ({len(rows)}); got {len(intervals)} for "
                 f"{name}"
             )
-    ax = new_axes(ax)
+    where = "above" if ax is None else "right"
+    ax, look = new_axes(ax), looks(groups, colors)
     if band is not None:
         ax.axvspan(-band, band, color=BLACK, alpha=0.1, linewidth=0, label="margin")
     ax.axvline(0, color=BLACK, linewidth=1)
@@ -85,27 +91,37 @@ def forest(
             place,
             xerr=error,
             linestyle="none",
-            marker=MARKERS[g],
-            color=PALETTE[g],
             capsize=2,
             markersize=6,
             label=name,
+            **look[name],
         )
     ax.set_yticks(range(len(rows)), rows)
     ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel=xlabel)
-    ax.legend()
+    legend_outside(ax, where=where)
     return ax
 
 
-def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
+def lines(
+    curves: Mapping[str, tuple],
+    *,
+    xlabel: str,
+    ylabel: str,
+    colors: Mapping[str, str] | None = None,
+    ax=None,
+):
     """Several curves, each with its own colour, dash and marker, its name at its right end.
 
-    ``curves`` is name -> (x, y), or (x, y, low, high) with a band; ``ax`` None makes a new figure.
+    Args:
+        curves: name -> (x, y), or (x, y, low, high) with a band.
+        xlabel, ylabel: of the axes.
+        colors: a curve's name to its colour; its marker goes with it.
+        ax: where to draw; a new figure if None.
 
     Raises:
         ValueError: a curve is not made of equally long sequences.
     """
-    ax, ends = new_axes(ax), []
+    ax, ends, chosen = new_axes(ax), [], looks(curves, colors)
     for i, (name, curve) in enumerate(curves.items()):
         columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
         if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
@@ -114,11 +130,7 @@ def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
                 f"{[c.shape for c in columns]} for {name}"
             )
         x, y = columns[:2]
-        look = {
-            "color": PALETTE[i % len(PALETTE)],
-            "marker": MARKERS[i % len(MARKERS)],
-            "linestyle": ("-", "--", "-.", ":")[i % 4],
-        }
+        look = chosen[name] | {"linestyle": ("-", "--", "-.", ":")[i % 4]}
         ax.plot(x, y, label=name, markersize=5, markevery=max(1, len(x) // 12), **look)
         if len(columns) == 4:
             ax.fill_between(x, columns[2], columns[3], color=look["color"], alpha=0.2, linewidth=0)
@@ -135,7 +147,7 @@ def lines(curves: Mapping[str, tuple], *, xlabel: str, ylabel: str, ax=None):
             xytext=(6, shift),
             textcoords="offset points",
             va="center",
-            color=colour,
+            color=readable(colour),
             annotation_clip=False,
         )
     ax.set(xlabel=xlabel, ylabel=ylabel)

@@ -6,7 +6,16 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
-from nlgnotes.plotting.style import BLACK, BLUE, MARKERS, PALETTE, RED, new_axes
+from nlgnotes.plotting.style import (
+    BLACK,
+    BLUE,
+    MARKERS,
+    PALETTE,
+    RED,
+    legend_outside,
+    new_axes,
+    readable,
+)
 
 __all__ = ["log_rank", "next_token_bars", "probability_maps", "property_matrix", "simplex"]
 
@@ -53,7 +62,7 @@ def next_token_bars(
         )
     ax.set_xticks(place, tokens, rotation=60, ha="right")
     ax.set_ylabel("probability")
-    ax.legend()
+    legend_outside(ax)
     return ax
 
 
@@ -138,7 +147,7 @@ def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=N
             if shares[i, j] == 1
             else f"✗ broken\n(held {np.floor(shares[i, j] * 1000) / 10:g} %)"
         )
-        ax.text(j, i, text, ha="center", va="center", fontsize=10, color=BLACK)
+        ax.text(j, i, text, ha="center", va="center", fontsize=11, color=BLACK)
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(length=0)
@@ -198,7 +207,7 @@ def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-5, 
         ylabel="probability",
     )
     for i, (name, held) in enumerate(lights.items()):
-        box = {"facecolor": "#CDE6F5" if held else "#FBDDB5", "edgecolor": "none", "pad": 4}
+        box = {"facecolor": "#CDE6F5" if held else "#FBDDB5", "edgecolor": "none", "pad": 2.5}
         place = ((i + 0.5) / len(lights), 1.03)
         ax.text(
             *place,
@@ -209,7 +218,7 @@ def log_rank(before, after, lights: Mapping[str, bool], *, floor: float = 1e-5, 
             bbox=box,
             color=BLACK,
         )
-    ax.legend(loc="upper right")
+    legend_outside(ax)
     return ax
 
 
@@ -260,7 +269,7 @@ def simplex(points, corners: Sequence[str], *, ax=None):
             textcoords="offset points",
             ha="center",
             va="center",
-            color=PALETTE[i],
+            color=readable(PALETTE[i]),
         )
     ax.set(xlim=(-0.12, 1.12), ylim=(-0.12, 1.0), aspect="equal")
     ax.axis("off")

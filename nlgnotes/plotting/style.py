@@ -1,7 +1,13 @@
 """The look of the book's figures: palette, markers, labels."""
 
+from collections.abc import Iterable, Mapping
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.legend import Legend
 
 __all__ = [
     "BLACK",
@@ -14,7 +20,11 @@ __all__ = [
     "RED",
     "SKY",
     "YELLOW",
+    "legend_outside",
+    "looks",
+    "luminance",
     "new_axes",
+    "readable",
     "style",
 ]
 
@@ -62,3 +72,81 @@ def style() -> None:
 def new_axes(ax):
     """The given axes, or those of a new figure."""
     return plt.subplots()[1] if ax is None else ax
+
+
+def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict[str, dict]:
+    """A colour and a marker for each curve: those given by name, then what is left of the palette.
+
+    The marker goes with the colour, so that a curve keeps both in every panel.
+
+    Args:
+        names: of the curves.
+        colors: a curve's name to its colour; names that are not drawn may stand in it.
+
+    Returns:
+        {name: {"color": ..., "marker": ...}}, for ``Axes.plot``.
+    """
+    names, given = list(names), dict(colors or {})
+    taken = set(given.values())
+    free = [colour for colour in PALETTE if colour not in taken] or list(PALETTE)
+    others = iter(free * len(names))
+    drawn = {name: given[name] if name in given else next(others) for name in names}
+    return {
+        name: {
+            "color": colour,
+            "marker": MARKERS[PALETTE.index(colour) if colour in PALETTE else i % len(MARKERS)],
+        }
+        for i, (name, colour) in enumerate(drawn.items())
+    }
+
+
+def luminance(color) -> float:
+    """WCAG's relative luminance of a colour of matplotlib, from 0 for black to 1 for white."""
+    channels = np.array(to_rgb(color))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def readable(color: str) -> str:
+    """The colour, darkened until letters in it have a contrast of 4.5 to 1 on white."""
+    channels = np.array(to_rgb(color))
+    while 1.05 / (luminance(to_hex(channels)) + 0.05) < 4.5:
+        channels = 0.95 * channels
+    return to_hex(channels)
+
+
+def legend_outside(*axes: Axes, where: str = "right") -> Legend | None:
+    """One legend for all the axes, outside the data; each label stands in it once.
+
+    One axes has it as its own legend; several, which then lose theirs, as their figure's.
+
+    Args:
+        axes: of one figure.
+        where: ``"right"`` or ``"above"``; above the axes there is then no place for a title.
+
+    Returns:
+        The legend, or None where nothing has a label.
+
+    Raises:
+        ValueError: ``where`` is neither of the two.
+    """
+    if where not in ("right", "above"):
+        raise ValueError(f"where must be one of right, above; got {where!r}")
+    entries = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+        if len(axes) > 1 and ax.get_legend():
+            ax.get_legend().remove()
+    if not entries:
+        return None
+    columns = 1
+    if where == "above":  # as many side by side as the figure's width has room for
+        room = 11 * axes[0].figure.get_figwidth() * (0.8 if len(axes) == 1 else 1)
+        columns = max(1, min(len(entries), int(room // (max(map(len, entries)) + 6))))
+    given = {"handles": list(entries.values()), "labels": list(entries), "ncols": columns}
+    if len(axes) > 1:
+        place = "outside upper center" if where == "above" else "outside right upper"
+        return axes[0].figure.legend(loc=place, **given)
+    corner, at = ("lower left", (0, 1)) if where == "above" else ("upper left", (1, 1))
+    return axes[0].legend(loc=corner, bbox_to_anchor=at, **given)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_rgb
 
-from nlgnotes.plotting.style import BLUE, RED
+from nlgnotes.plotting.style import BLUE, ORANGE, RED, legend_outside
 
 __all__ = ["surprisal_by_word", "surprisal_html"]
 
@@ -20,8 +21,8 @@ def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> s
         most: the surprisal of the strongest tint.
 
     Returns:
-        A string; give it to ``IPython.display.HTML``. The letters are dark on every tint, in dark
-        mode too.
+        A string; give it to ``IPython.display.HTML``. The tint lies half transparent on the page's
+        ground, and the letters have the page's colour, so that it reads in light and dark.
 
     Raises:
         ValueError: the lengths differ, or a surprisal is negative or NaN.
@@ -30,8 +31,8 @@ def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> s
     spans = []
     for token, value in zip(tokens, values, strict=True):
         share = min(value / most, 1.0)
-        line = f"{1 + round(4 * share)}px solid #000"
-        look = f"background:{_tint(share)};color:#000;border-bottom:{line};padding:0 .15em"
+        line = f"{1 + round(4 * share)}px solid"
+        look = f"background:{_tint(share)};border-bottom:{line};padding:0 .15em"
         number = f'<span style="display:block;font-size:.7em;line-height:1.2">{value:.1f}</span>'
         word = html.escape(token).replace("\n", "↵")
         look = f"display:inline-block;text-align:center;white-space:pre;margin:.15em .1em;{look}"
@@ -64,7 +65,7 @@ def surprisal_by_word(words: Sequence[str], language, model, *, ax=None):
     )
     ax.set_xticks(place, words, rotation=60, ha="right", rotation_mode="anchor")
     ax.set(ylabel="surprisal, nats", ylim=(0, None))
-    ax.legend(loc="upper right")
+    legend_outside(ax, where="above")
     return ax
 
 
@@ -80,6 +81,6 @@ def _surprisals(tokens: Sequence[str], surprisals) -> np.ndarray:
 
 
 def _tint(share: float) -> str:
-    """White to the palette's orange, on which black letters have a contrast above 8 to 1."""
-    white, orange = np.array([255, 255, 255]), np.array([230, 159, 0])
-    return "#" + "".join(f"{round(c):02x}" for c in white + share * (orange - white))
+    """The palette's orange, at most .45 of it: letters of the page keep a contrast of 4.5 to 1."""
+    red, green, blue = (round(255 * channel) for channel in to_rgb(ORANGE))
+    return f"rgba({red},{green},{blue},{0.45 * share:.3f})"

@@ -10,19 +10,12 @@ import pytest
 
 from nlgnotes import plotting
 from nlgnotes.intervals import Interval
+from nlgnotes.plotting.style import looks, luminance, readable
 
 
 @pytest.fixture
 def ax():
     return plt.subplots()[1]
-
-
-def luminance(colour):
-    rgb = np.array(matplotlib.colors.to_rgb(colour))
-    return float(
-        np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        @ [0.2126, 0.7152, 0.0722]
-    )
 
 
 def test_style_is_opaque_white_with_the_palette():
@@ -45,6 +38,28 @@ def test_attention_heatmap_labels_the_last_queries(ax):
     assert [t.get_text() for t in ax.get_yticklabels()] == ["b", "c"]
     with pytest.raises(ValueError, match="one token per key"):
         plotting.attention_heatmap(weights, ["a"])
+    with pytest.raises(ValueError, match=r"masked must be of shape \(2, 3\); got \(3,\)"):
+        plotting.attention_heatmap(weights, ["a", "b", "c"], masked=[True, False, False])
+
+
+def test_a_masked_cell_does_not_look_like_weight_0(ax):
+    plotting.attention_heatmap([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.2, 0.3, 0.5]], "abc", ax=ax)
+    assert np.ma.getmaskarray(ax.images[0].get_array()).tolist() == [
+        [False, True, True],
+        [False, False, True],  # a weight of 0 before the query is not masked
+        [False, False, False],
+    ]
+    (hatched,) = ax.collections
+    assert hatched.get_hatch() and luminance(hatched.get_facecolor()[0]) > 0.7
+    centres = [path.vertices[:4].mean(0).tolist() for path in hatched.get_paths()]
+    assert centres == [[1, 0], [2, 0], [2, 1]]
+    zero = ax.images[0].cmap(ax.images[0].norm(0.0))
+    assert luminance(zero) < 0.1
+    assert "masked" in ax.figure.axes[-1].get_title()
+    seen = plotting.attention_heatmap([[0.5, 0.5], [0.5, 0.5]], "ab", masked=[[1, 0], [0, 0]])
+    assert np.ma.getmaskarray(seen.images[0].get_array())[0].tolist() == [True, False]
+    free = plotting.attention_heatmap([[0.5, 0.5], [0.5, 0.5]], "ab")
+    assert not free.collections and not free.figure.axes[-1].get_title()
 
 
 def test_frontier_gives_each_sampler_its_own_marker(ax):
@@ -178,3 +193,98 @@ def test_simplex_puts_every_point_between_its_corners_and_counts_them():
     for points, corners in ((np.ones((2, 3)), "abc"), (np.eye(2), "ab"), (np.eye(3), "ab")):
         with pytest.raises(ValueError, match="points must be"):
             plotting.simplex(points, corners)
+
+
+INTERVALS = [Interval(0.1, 0.0, 0.3, 9), Interval(-1.0, -2.0, -0.5, 9)]
+DRAWN = {
+    "attention_heatmap": lambda: plotting.attention_heatmap([[1.0, 0.0], [0.5, 0.5]], "ab"),
+    "alignment_map": lambda: plotting.alignment_map([[1.0, 0.0], [0.5, 0.5]], "ab", "xy"),
+    "alignment_bars": lambda: plotting.alignment_bars([0.5, 0.5], "ab", "xy", 1),
+    "frontier": lambda: plotting.frontier({"a long name of a curve": ([1, 2], [1, 2])}),
+    "forest": lambda: plotting.forest(["a", "b"], {"one": INTERVALS, "two": INTERVALS}, band=0.2),
+    "lines": lambda: plotting.lines({"a": ([1, 2], [1, 2])}, xlabel="x", ylabel="y"),
+    "log_rank": lambda: plotting.log_rank([0.6, 0.4], [1.0, 0.0], {"order": True}),
+    "next_token_bars": lambda: plotting.next_token_bars(["a", "b"], [0.6, 0.4], [1.0, 0.0]),
+    "phasors": lambda: plotting.phasors([0.0, 1.0], ["a", "b"]),
+    "probability_maps": lambda: plotting.probability_maps({"m": np.eye(2)}, "ab", "xy")[0],
+    "property_matrix": lambda: plotting.property_matrix([[1.0, 0.5]], ["a"], ["x", "y"]),
+    "simplex": lambda: plotting.simplex(np.eye(3), "abc"),
+    "surprisal_by_word": lambda: plotting.surprisal_by_word(["a"], [1.0], [2.0]),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_legends_stand_outside_the_data_and_letters_are_large_and_dark_enough(name):
+    with matplotlib.rc_context():
+        plotting.style()
+        ax = DRAWN[name]()
+        figure = ax.figure
+        figure.canvas.draw()
+        for text in figure.findobj(matplotlib.text.Text):
+            if text.get_text().strip() and text.get_visible():
+                assert text.get_fontsize() >= 11, text
+                assert 1.05 / (luminance(text.get_color()) + 0.05) >= 4.5, text
+        if legend := ax.get_legend():
+            data, box = ax.get_window_extent(), legend.get_window_extent()
+            # To a pixel: the frame of the legend is not drawn.
+            assert box.x0 >= data.x1 - 1 or box.y0 >= data.y1 - 1
+            assert box.x1 <= figure.bbox.x1 + 1 and box.y1 <= figure.bbox.y1 + 1
+    plt.close("all")
+
+
+def test_a_curve_keeps_its_colour_and_marker_in_every_panel():
+    every = looks(["a", "b", "c"])
+    colors = {name: look["color"] for name, look in every.items()}
+    assert looks(["c", "a"], colors) == {name: every[name] for name in ("c", "a")}
+    # What is not named takes what is left.
+    assert looks(["x", "b"], {"b": plotting.BLUE})["x"]["color"] == plotting.PALETTE[1]
+    assert len({look["color"] for look in looks(map(str, range(7))).values()}) == 7
+    for draw in (
+        lambda names: plotting.frontier({n: ([1, 2], [1, 2]) for n in names}, colors=colors),
+        lambda names: plotting.forest(["r", "s"], dict.fromkeys(names, INTERVALS), colors=colors),
+    ):
+        (line,) = [each.lines[0] for each in draw(["c"]).containers]
+        assert (line.get_color(), line.get_marker()) == tuple(every["c"].values())
+    (line,) = plotting.lines({"c": ([1, 2], [1, 2])}, xlabel="", ylabel="", colors=colors).lines
+    assert (line.get_color(), line.get_marker()) == tuple(every["c"].values())
+    plt.close("all")
+
+
+def test_one_legend_for_several_panels_names_each_curve_once():
+    with matplotlib.rc_context():
+        plotting.style()
+        figure, axes = plt.subplots(1, 2)
+        for ax, names in zip(axes, ("ab", "bc"), strict=True):
+            plotting.frontier({name: ([1, 2], [1, 2]) for name in names}, ax=ax)
+        legend = plotting.legend_outside(*axes, where="above")
+        assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]
+        assert figure.legends == [legend] and not any(ax.get_legend() for ax in axes)
+        figure.canvas.draw()
+        tops = [ax.get_window_extent().y1 for ax in axes]
+        assert legend.get_window_extent().y0 >= max(tops) - 1
+        assert plotting.legend_outside(plt.subplots()[1]) is None
+        with pytest.raises(ValueError, match="where must be one of right, above; got 'left'"):
+            plotting.legend_outside(*axes, where="left")
+    plt.close("all")
+
+
+def test_letters_in_a_curves_colour_are_legible_on_white():
+    for colour in (*plotting.PALETTE, plotting.YELLOW):
+        assert 1.05 / (luminance(readable(colour)) + 0.05) >= 4.5
+    assert readable(plotting.BLUE) == plotting.BLUE.lower()
+
+
+def in_the_dark(colour):
+    """What ``invert`` and ``hue-rotate(180deg)`` make of a colour (filter effects, CSS)."""
+    grey = np.array([0.213, 0.715, 0.072])
+    rotated = 2 * np.ones((3, 1)) @ grey[None] - np.eye(3)
+    return np.clip(rotated @ (1 - np.array(matplotlib.colors.to_rgb(colour))), 0, 1)
+
+
+def test_the_palette_keeps_its_hues_in_the_dark_and_stands_out_there():
+    for colour in plotting.PALETTE[:-1]:
+        light = matplotlib.colors.rgb_to_hsv(matplotlib.colors.to_rgb(colour))
+        dark = matplotlib.colors.rgb_to_hsv(in_the_dark(colour))
+        assert abs(light[0] - dark[0]) * 360 < 10
+        assert (luminance(in_the_dark(colour)) + 0.05) / 0.05 > 3
+    assert np.allclose(in_the_dark("white"), 0) and np.allclose(in_the_dark("black"), 1)

@@ -6,23 +6,39 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
+from nlgnotes.plotting.style import luminance
 from nlgnotes.plotting.surprisal import surprisal_by_word, surprisal_html
 
 
-def luminance(colour):
-    """WCAG's relative luminance of ``#rrggbb``."""
-    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def test_html_has_numbers_underlines_and_contrast():
+def test_html_has_numbers_and_underlines():
     page = surprisal_html(["<a>", "b"], [0.0, 20.0])
     assert "&lt;a&gt;" in page and "<a>" not in page and ">0.0<" in page and ">20.0<" in page
     assert re.findall(r"border-bottom:(\d)px", page) == ["1", "5"]
-    tints = re.findall(r"background:(#\w{6});color:#000", page)
-    assert len(tints) == 2 and all((luminance(tint) + 0.05) / 0.05 > 7 for tint in tints)
+
+
+@pytest.mark.parametrize(
+    "ground, letters",
+    [
+        ("#ffffff", "#1c2738"),
+        ("#f5f7fb", "#1c2738"),
+        ("#14181f", "#dfe4ec"),
+        ("#1c222c", "#dfe4ec"),
+    ],
+)
+def test_the_pages_letters_are_legible_on_every_tint(ground, letters):
+    """The page's and an explorer's ground, light and dark (``book.css``)."""
+    page = surprisal_html(["a", "b", "c"], [0.0, 4.0, 20.0])
+    tints = re.findall(r"background:rgba\((\d+),(\d+),(\d+),([\d.]+)\)", page)
+    assert len(tints) == 3 and "color:" not in page.replace("background-color:", "")
+    alphas = [float(alpha) for *_, alpha in tints]
+    assert alphas[0] == 0 and alphas[0] < alphas[1] < alphas[2]
+    for *tint, alpha in tints:
+        mixed = float(alpha) * np.array(tint, float) / 255
+        mixed += (1 - float(alpha)) * np.array(to_rgb(ground))
+        bright, dark = sorted([luminance(mixed), luminance(letters)], reverse=True)
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5
 
 
 def test_by_word_marks_both_surprisals_of_every_word():

@@ -1,19 +1,6 @@
-// What ipywidgets leaves unsaid, said after rendering: names for handles, buttons and pictures.
+// Explorers: names for what ipywidgets leaves unsaid, and a place that does not jump.
 (() => {
   "use strict";
-  // From a folder, a browser refuses to fetch the pages that the search would quote.
-  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-
-  // An anchor of a lecture that was parted leads to where its section stands now.
-  const followMoved = () => {
-    const moved = document.getElementById("moved"), anchor = decodeURIComponent(location.hash.slice(1));
-    if (!moved || !anchor || document.getElementById(anchor)) return;
-    const places = JSON.parse(moved.textContent);
-    if (Object.hasOwn(places, anchor)) location.replace(places[anchor]);
-  };
-  addEventListener("hashchange", followMoved);
-  followMoved();
-
   // The widgets' labels still ask for MathJax 2: hand their wish on to MathJax 3, which calls nothing a Hub.
   const lendHub = () => {
     if (window.MathJax?.startup && !MathJax.Hub) MathJax.Hub = { Queue: ([, , element]) => MathJax.startup.promise.then(() => MathJax.typesetPromise([element])) };
@@ -60,20 +47,56 @@
         set(button, "aria-label", name || (all.length > 1 && i === all.length - 1 ? "Repeat" : "Play"));
       });
     }
-    // What scrolls must be reachable with the keyboard.
-    for (const box of document.querySelectorAll("div.highlight pre, .pst-scrollable-table-container, div.math, .output .text_html, .cell_output pre")) {
-      if (box.scrollWidth > box.clientWidth + 1) set(box, "tabindex", "0");
-      else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+  }
+
+  // The explorer takes the place of its twin once its first frame is there.
+  function replaceTwins() {
+    for (const place of document.querySelectorAll(".explorer-place:not(.alive)")) {
+      const frame = place.querySelector(".explorer-picture :is(img, .widget-html-content)");
+      if (frame && (frame.tagName !== "IMG" || frame.naturalWidth)) place.classList.add("alive");
     }
+  }
+
+  // Frames of text: the picture is as high as the tallest of them, whatever the width.
+  const known = document.querySelector('script[type="application/vnd.jupyter.widget-state+json"]');
+  const widgets = document.querySelector(".explorer-place") && known ? JSON.parse(known.textContent).state : {};
+  const model = (reference) => widgets[reference.replace("IPY_MODEL_", "")];
+  const texts = (reference) => {
+    const { model_name: name, state } = model(reference);
+    return name === "HTMLModel" ? [state.value] : name === "StackModel" ? state.children.flatMap(texts) : [];
+  };
+  const frames = new Map();
+  const measure = new ResizeObserver((changes) => changes.forEach(({ target: place }) => {
+    const box = place.querySelector(".explorer"), style = getComputedStyle(box || place);
+    const width = place.clientWidth - (box ? 2 * (parseFloat(style.paddingLeft) + 1) : 2 * parseFloat(getComputedStyle(document.documentElement).fontSize) * parseFloat(style.getPropertyValue("--pad")) + 2);
+    if (width <= 0 || place.measured === width) return;
+    place.measured = width;
+    const probe = document.createElement("div");
+    probe.className = "explorer explorer-probe";
+    probe.style.cssText = `width: ${width}px; padding: 0; border: 0`;
+    probe.innerHTML = '<div class="widget-html"><div class="widget-html-content"></div></div>';
+    place.append(probe);
+    const text = probe.querySelector(".widget-html-content");
+    const heights = frames.get(place).map((each) => { text.innerHTML = each; return probe.getBoundingClientRect().height; });
+    probe.remove();
+    place.style.setProperty("--tall", `${Math.ceil(Math.max(...heights))}px`);
+  }));
+  for (const place of document.querySelectorAll(".explorer-place")) {
+    const view = place.querySelector('script[type="application/vnd.jupyter.widget-view+json"]');
+    const [, picture] = model(JSON.parse(view.textContent).model_id).state.children;
+    const found = texts(picture);
+    if (!found.length) continue;
+    frames.set(place, found);
+    measure.observe(place);
   }
 
   let waiting = false;
   const soon = () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; describe(); });
+    requestAnimationFrame(() => { waiting = false; describe(); replaceTwins(); });
   };
   new MutationObserver(soon).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "title"] });
-  addEventListener("resize", soon);
+  addEventListener("load", soon, { capture: true });
   soon();
 })();

@@ -1,0 +1,124 @@
+"""The built site in a real browser: every other host blocked, scrollbars as on most desktops."""
+
+import functools
+import http.server
+import threading
+
+import build
+import chromium
+import pytest
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+TYPESET = """async () => {
+    if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
+    await document.fonts.ready;
+}"""
+# How many widget views the page holds and how many of them are drawn.
+VIEWS = """() => [
+    'script[type="application/vnd.jupyter.widget-view+json"]',
+    '.bd-article .cell_output .jupyter-widgets:not(.jupyter-widgets .jupyter-widgets)',
+].map(each => document.querySelectorAll(each).length)"""
+
+
+class Visit:
+    """One page open in a context of its own, and what went wrong on the way."""
+
+    def __init__(self, browser, address: str, root: str, replaced: str | None = None, **context):
+        """``replaced``: the HTML that the address answers with, in the place of the site's."""
+        self.address, self.root, self.replaced = address, root, replaced
+        self.outside, self.failed, self.errors = [], [], []
+        self.context = browser.new_context(**context)
+        self.context.route("**/*", self._gate)
+        self.page = self.context.new_page()
+        self.page.on(
+            "response",
+            lambda r: self.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None,
+        )
+        self.page.on("requestfailed", lambda r: self.failed.append(f"failed {r.url}"))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+
+    def _gate(self, route) -> None:
+        if self.replaced is not None and route.request.url == self.address:
+            route.fulfill(body=self.replaced, content_type="text/html; charset=utf-8")
+        elif route.request.url.startswith((self.root, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.outside.append(route.request.url)
+            route.abort()
+
+    def open(self) -> "Visit":
+        """Wait until formulas are typeset and widgets drawn."""
+        self.page.goto(self.address, wait_until="load")
+        self.page.evaluate(TYPESET)
+        if self.page.evaluate(VIEWS)[0]:
+            self.page.wait_for_function(
+                f"() => {{ const [a, b] = ({VIEWS})(); return b >= a; }}", timeout=15_000
+            )
+        self.settle(150)
+        return self
+
+    def settle(self, milliseconds: int = 60) -> None:
+        """Let what waits for the next frames come to pass."""
+        self.page.wait_for_timeout(milliseconds)
+
+    def window(self, width: int, height: int) -> None:
+        """Another size of the window."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.settle(150)
+
+    def __enter__(self) -> "Visit":
+        return self.open()
+
+    def __exit__(self, *_) -> None:
+        self.context.close()
+
+    def trouble(self) -> list[str]:
+        return [*(f"another host: {url}" for url in self.outside), *self.failed, *self.errors]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def roots() -> dict[str, str]:
+    """The site's addresses, over http and in its folder; built here if missing or stale."""
+    if not build.is_current():
+        build.build()
+    handler = functools.partial(Quiet, directory=str(build.SITE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"http": f"http://127.0.0.1:{server.server_port}/", "file": build.SITE.as_uri() + "/"}
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
+    path = chromium.find()
+    if not path:
+        pytest.fail(chromium.MISSING)
+    with sync_api.sync_playwright() as driver:
+        # Without this, headless Chromium draws no scrollbars, and nobody sees where they stand.
+        browser = driver.chromium.launch(
+            executable_path=path, args=ARGUMENTS, ignore_default_args=["--hide-scrollbars"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def visit(browser, roots):
+    def go(page: str, how: str = "http", **context) -> Visit:
+        return Visit(browser, f"{roots[how]}{page}", roots[how], **context)
+
+    return go
