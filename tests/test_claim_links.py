@@ -33,3 +33,11 @@ def test_nothing_else_of_the_notebook_changes():
 def test_a_claim_without_verdict_has_no_row_to_lead_to():
     assert claim_links.recorded('ledger.record("new", "check", "So.")', {"order": "holds"}) == []
     assert claim_links.recorded('a.record(f"{x}.b")', {"axb": "holds", "a.b": "holds"}) == ["a.b"]
+
+
+def test_a_claim_that_two_patterns_fit_is_linked_once():
+    source = 'a.record("top-all")\nfor k in ks:\n    a.record(f"top-{k}")'
+    assert claim_links.recorded(source, {"top-all": "holds", "top-1": "holds"}) == [
+        "top-all",
+        "top-1",
+    ]

@@ -31,7 +31,7 @@ def recorded(source: str, verdicts: dict[str, str]) -> list[str]:
         parts = re.split(r"(\{[^}]*\})", written)
         pattern = "".join(".+" if part.startswith("{") else re.escape(part) for part in parts)
         found += [name for name in verdicts if re.fullmatch(pattern, name)]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _printed(notebook: nbformat.NotebookNode) -> list[str]:

@@ -69,8 +69,7 @@ def reserved(view: str, state: dict) -> str:
     """The style that keeps an explorer's place free: how many controls, and its pictures' size."""
     box = state[json.loads(view[view.index("{") : view.rindex("}") + 1])["model_id"]]
     row, picture = (at(state, child) for child in box["state"]["children"])
-    controls = [at(state, child)["model_name"] for child in row["state"]["children"]]
-    style = f"--controls: {len(controls) - controls.count('PlayModel')}"
+    style = f"--controls: {len(row['state']['children'])}"
     least = at(state, picture["state"]["layout"])["state"].get("min_height") or ""
     if found := RESERVED.fullmatch(least):
         style += f"; --wide: {found[1]}px; --ratio: {found[2]}"

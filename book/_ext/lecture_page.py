@@ -1,8 +1,4 @@
-"""Our own Sphinx extension: what a page of this book has beyond Jupyter Book's.
-
-Every style sheet in ``_static`` is on every page, and every script but those of one page: one
-file a subject.
-"""
+"""Our own Sphinx extension: what a page of this book has beyond Jupyter Book's."""
 
 from pathlib import Path
 
@@ -11,7 +7,10 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 BOOK = Path(__file__).resolve().parent.parent
-OF_ONE_PAGE = {"api.js", "search.js"}  # api and search_texts enter them
+# The page's own, one file a subject; other extensions enter theirs. book.css has the colours, and
+# paper.css takes back what the others do on a screen.
+SHEETS = ("book", "boxes", "contents", "figures", "scrolling", "paper")
+SCRIPTS = ("contents", "folds", "moved", "predict", "scrolling")
 
 
 class LightFigures(SphinxPostTransform):
@@ -35,13 +34,10 @@ def add_static(app: Sphinx, config) -> None:
 def add_head(app: Sphinx) -> None:
     """Before FontAwesome runs, tell it to leave the widgets' icons where they are."""
     app.add_js_file(None, body="window.FontAwesomeConfig={autoReplaceSvg:'nest'}", priority=1)
-    static = BOOK / "_static"
-    # book.css first: it has the colours, and what the others refine.
-    for sheet in sorted(static.glob("*.css"), key=lambda file: (file.stem != "book", file.name)):
-        app.add_css_file(sheet.name)
-    for script in sorted(static.glob("*.js")):
-        if script.name not in OF_ONE_PAGE:
-            app.add_js_file(script.name, loading_method="defer")
+    for sheet in SHEETS:
+        app.add_css_file(f"{sheet}.css")
+    for script in SCRIPTS:
+        app.add_js_file(f"{script}.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict:

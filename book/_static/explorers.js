@@ -52,43 +52,42 @@
   // The explorer takes the place of its twin once its first frame is there.
   function replaceTwins() {
     for (const place of document.querySelectorAll(".explorer-place:not(.alive)")) {
-      const picture = place.querySelector(".explorer-picture"), frame = picture?.querySelector("img, .widget-html-content");
-      if (!frame || (frame.tagName === "IMG" && !frame.naturalWidth)) continue;
-      if (frame.tagName !== "IMG") keepHeight(place, picture);
-      place.classList.add("alive");
+      const frame = place.querySelector(".explorer-picture :is(img, .widget-html-content)");
+      if (frame && (frame.tagName !== "IMG" || frame.naturalWidth)) place.classList.add("alive");
     }
   }
 
   // Frames of text: the picture is as high as the tallest of them, whatever the width.
-  let widgets = null;
-  const model = (reference) => {
-    widgets ??= JSON.parse(document.querySelector('script[type="application/vnd.jupyter.widget-state+json"]').textContent).state;
-    return widgets[reference.replace("IPY_MODEL_", "")];
-  };
+  const known = document.querySelector('script[type="application/vnd.jupyter.widget-state+json"]');
+  const widgets = document.querySelector(".explorer-place") && known ? JSON.parse(known.textContent).state : {};
+  const model = (reference) => widgets[reference.replace("IPY_MODEL_", "")];
   const texts = (reference) => {
     const { model_name: name, state } = model(reference);
-    return name === "HTMLModel" ? [state.value] : (state.children || []).flatMap(texts);
+    return name === "HTMLModel" ? [state.value] : name === "StackModel" ? state.children.flatMap(texts) : [];
   };
-  function keepHeight(place, picture) {
+  const frames = new Map();
+  const measure = new ResizeObserver((changes) => changes.forEach(({ target: place }) => {
+    const box = place.querySelector(".explorer"), style = getComputedStyle(box || place);
+    const width = place.clientWidth - (box ? 2 * (parseFloat(style.paddingLeft) + 1) : 2 * parseFloat(getComputedStyle(document.documentElement).fontSize) * parseFloat(style.getPropertyValue("--pad")) + 2);
+    if (width <= 0 || place.measured === width) return;
+    place.measured = width;
+    const probe = document.createElement("div");
+    probe.className = "explorer explorer-probe";
+    probe.style.cssText = `width: ${width}px; padding: 0; border: 0`;
+    probe.innerHTML = '<div class="widget-html"><div class="widget-html-content"></div></div>';
+    place.append(probe);
+    const text = probe.querySelector(".widget-html-content");
+    const heights = frames.get(place).map((each) => { text.innerHTML = each; return probe.getBoundingClientRect().height; });
+    probe.remove();
+    place.style.setProperty("--tall", `${Math.ceil(Math.max(...heights))}px`);
+  }));
+  for (const place of document.querySelectorAll(".explorer-place")) {
     const view = place.querySelector('script[type="application/vnd.jupyter.widget-view+json"]');
-    const frames = texts(model(JSON.parse(view.textContent).model_id).state.children[1]);
-    let measured = 0;
-    new ResizeObserver(() => {
-      const width = picture.clientWidth;
-      if (!width || width === measured) return;
-      measured = width;
-      const probe = document.createElement("div");
-      probe.className = "explorer-probe";
-      probe.style.width = `${width}px`;
-      probe.append(picture.querySelector(".widget-html").cloneNode(true));
-      picture.parentElement.append(probe);
-      const text = probe.querySelector(".widget-html-content");
-      picture.style.minHeight = `${Math.ceil(Math.max(...frames.map((each) => {
-        text.innerHTML = each;
-        return probe.getBoundingClientRect().height;
-      })))}px`;
-      probe.remove();
-    }).observe(picture);
+    const [, picture] = model(JSON.parse(view.textContent).model_id).state.children;
+    const found = texts(picture);
+    if (!found.length) continue;
+    frames.set(place, found);
+    measure.observe(place);
   }
 
   let waiting = false;

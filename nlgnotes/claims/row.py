@@ -97,7 +97,7 @@ def _lines(ours: Measured | str, unit: str) -> tuple[str, ...]:
 def _digits(number: Number) -> str:
     """The number with as many decimals as give its error two significant digits."""
     if not isinstance(number, Interval):
-        return f"{number:.4g}".replace("-", "−")
+        return f"{number + 0:.4g}".replace("-", "−")  # no minus before a zero
     error = (number.high - number.low) / 2
     decimals = max(0, 1 - math.floor(math.log10(error))) if error else 7
     return (f"{number:.{decimals}f}" if decimals <= 6 else str(number)).replace("-", "−")

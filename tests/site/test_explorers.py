@@ -1,43 +1,109 @@
-"""Every control of every explorer moves its picture, with no kernel and no server."""
+"""Explorers: every control moves its picture, stands out, and moves nothing else on the page."""
 
 import pytest
 import solutions
 
+LECTURES = [file.stem for file in solutions.lectures()]
+WIDTHS = {"laptop": (1280, 900), "phone": (390, 844)}
 # What the reader sees in one explorer: the picture's address or the text.
 SEEN = """box => [...box.querySelectorAll('.explorer-picture :is(img, .widget-html-content)')]
     .filter(each => each.offsetParent !== null && each.getClientRects().length)
     .map(each => each.src ? each.src + each.alt : each.innerHTML).join('|')"""
+# What the page shows of an explorer and of its twin.
+SHOWN = """() => [...document.querySelectorAll('.explorer-place')].map(place =>
+    ['.explorer', '.twin-picture'].map(one => {
+        const kinds = 'img, .text_html, .widget-html-content';
+        const each = place.querySelector(one)?.querySelector(kinds);
+        return !!each && each.checkVisibility({ visibilityProperty: true })
+            && each.getBoundingClientRect().height > 40;
+    }))"""
+HEIGHTS = """() => [...document.querySelectorAll('.explorer-place')]
+    .map(each => each.getBoundingClientRect().height)"""
+# The height of everything below is that of the explorer: every one that it ever had is kept.
+WATCH = """box => {
+    box.heights = [];
+    const note = () => box.heights.push(box.getBoundingClientRect().height);
+    new ResizeObserver(note).observe(box);
+}"""
+# Contrasts as WCAG has them, of computed colours on what lies behind.
+CONTRASTS = """() => {
+    const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgba = (colour) => {
+        context.clearRect(0, 0, 1, 1);
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 1, 1);
+        return [...context.getImageData(0, 0, 1, 1).data];
+    };
+    const ground = (element) => {
+        for (let each = element; each; each = each.parentElement) {
+            const colour = rgba(getComputedStyle(each).backgroundColor);
+            if (colour[3] > 250) return colour;
+        }
+        return [255, 255, 255, 255];
+    };
+    const light = (colour) => colour.slice(0, 3).map(c => c / 255)
+        .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const contrast = (a, b) => {
+        const [dark, bright] = [light(a), light(b)].sort((x, y) => x - y);
+        return (bright + 0.05) / (dark + 0.05);
+    };
+    const found = [];
+    const note = (what, least, a, b) => found.push([what, least, contrast(a, b)]);
+    const drawn = (element, what, pseudo) => rgba(getComputedStyle(element, pseudo)[what]);
+    for (const box of document.querySelectorAll('.bd-article .explorer')) {
+        const behind = ground(box);
+        for (const handle of box.querySelectorAll('.noUi-handle'))
+            note('handle', 3, drawn(handle, 'backgroundColor'), behind);
+        for (const line of box.querySelectorAll('.noUi-target'))
+            note('line', 3, drawn(line, 'backgroundColor', '::before'), behind);
+        for (const each of box.querySelectorAll('.jupyter-button, select')) {
+            const what = each.tagName === 'SELECT' ? 'menu' : 'button';
+            note(`edge of ${what}`, 3, drawn(each, 'borderTopColor'), behind);
+            note(`word on ${what}`, 4.5, drawn(each, 'color'), ground(each));
+        }
+        for (const group of box.querySelectorAll('.widget-toggle-buttons')) {
+            const chosen = group.querySelector('.mod-active');
+            for (const other of group.querySelectorAll('button:not(.mod-active)'))
+                note('chosen button', 3, ground(chosen), ground(other));
+        }
+        for (const each of box.querySelectorAll('.noUi-handle, button, select')) {
+            each.focus();
+            const style = getComputedStyle(each), own = each.getBoundingClientRect();
+            const far = parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset);
+            const whole = box.getBoundingClientRect();
+            const inside = own.left - far >= whole.left && own.right + far <= whole.right
+                && own.top - far >= whole.top && own.bottom + far <= whole.bottom;
+            const thick = style.outlineStyle === 'solid' && parseFloat(style.outlineWidth) >= 2;
+            const ring = thick && inside ? drawn(each, 'outlineColor') : behind;
+            note(`ring of ${each.className}`, 3, ring, behind);
+        }
+    }
+    return found;
+}"""
+
+
+@pytest.fixture(scope="module", params=LECTURES)
+def lecture(request, visit):
+    """A lecture that the tests of this module share."""
+    with visit(f"book/{request.param}.html", viewport={"width": 1280, "height": 900}) as here:
+        here.page.wait_for_function(
+            "() => [...document.querySelectorAll('.explorer-place')]"
+            ".every(each => each.classList.contains('alive'))"
+        )
+        yield here
 
 
 @pytest.mark.parametrize("how", ["http", "file"])
-@pytest.mark.parametrize("lecture", [file.stem for file in solutions.lectures()])
-def test_every_control_moves_its_picture(visit, lecture, how):
-    with visit(f"book/{lecture}.html", how) as here:
+@pytest.mark.parametrize("name", LECTURES)
+def test_every_control_moves_its_picture(visit, name, how):
+    with visit(f"book/{name}.html", how) as here:
         boxes = here.page.query_selector_all(".bd-article .explorer")
         assert boxes, "a lecture has an explorer"
         for box in boxes:
             box.scroll_into_view_if_needed()
-            for handle in box.query_selector_all(".noUi-handle"):
-                assert handle.get_attribute("aria-label")
-                _changes(
-                    here,
-                    box,
-                    lambda key, handle=handle: handle.press(key),
-                    ["End", "Home", "ArrowRight"],
-                )
-            for select in box.query_selector_all("select"):
-                texts = [each.inner_text() for each in select.query_selector_all("option")]
-                _changes(
-                    here, box, lambda text, select=select: select.select_option(label=text), texts
-                )
-            groups = [
-                group.query_selector_all("button")
-                for group in box.query_selector_all(".widget-toggle-buttons")
-            ]
-            for group in groups:
-                _changes(
-                    here, box, lambda i, group=group: group[i].click(), list(range(len(group)))
-                )
+            for i in range(len(_controls(box))):
+                _moves_its_picture(here, box, i)
             for player in box.query_selector_all(".widget-play"):
                 before = box.evaluate(SEEN)
                 player.query_selector("button").click()
@@ -46,15 +112,33 @@ def test_every_control_moves_its_picture(visit, lecture, how):
         assert here.trouble() == []
 
 
-def _changes(here, box, move, moves: list) -> None:
-    """Every move that leads elsewhere shows another picture, and the reader sees it."""
-    shots, seen = [box.screenshot()], [box.evaluate(SEEN)]
-    assert seen[0], "an explorer shows a picture"
-    for each in moves:
-        move(each)
+def _controls(box) -> list:
+    """Those that are shown: where one depends on the other, it is drawn anew."""
+    return box.query_selector_all(".explorer-control")
+
+
+def _moves(control) -> list:
+    """One call for each stop of a control, from the first to the last."""
+    if handle := control.query_selector(".noUi-handle"):
+        assert handle.get_attribute("aria-label")
+        steps = round(float(handle.get_attribute("aria-valuemax")))
+        return [lambda key=key: handle.press(key) for key in ["Home"] + steps * ["ArrowRight"]]
+    if select := control.query_selector("select"):
+        stops = range(len(select.query_selector_all("option")))
+        return [lambda i=i: select.select_option(index=i) for i in stops]
+    return [button.click for button in control.query_selector_all("button")]
+
+
+def _moves_its_picture(here, box, i: int) -> None:
+    """The control leads to other pictures, and the reader sees it."""
+    shots, seen = [], []
+    moves = _moves(_controls(box)[i])
+    for move in (moves[0], moves[-1], *moves[:2]):
+        move()
         here.settle()
-        shots.append(box.screenshot())
+        shots.append(box.query_selector(".explorer-picture").screenshot())
         seen.append(box.evaluate(SEEN))
+    assert all(seen), "an explorer shows a picture"
     assert len(set(seen)) >= 2, "the control did not move the picture"
     assert len(set(shots)) >= 2, "the picture did not change on the screen"
 
@@ -65,3 +149,63 @@ def _wait_for_change(here, box, before: str, what: str) -> None:
         if box.evaluate(SEEN) != before:
             return
     raise AssertionError(f"{what} did not move the picture")
+
+
+def test_one_of_explorer_and_twin_is_seen_under_one_number(lecture):
+    shown = lecture.page.evaluate(SHOWN)
+    assert shown and shown == [[True, False]] * len(shown)
+    assert len(shown) == len(lecture.page.query_selector_all(".explorer")), (
+        "the cell before an explorer has a numbered figure"
+    )
+    for figure in lecture.page.query_selector_all("figure.twin"):
+        assert figure.get_attribute("id")
+        caption = figure.query_selector(":scope > .explorer-place + figcaption")
+        assert caption.is_visible() and caption.query_selector(".caption-number")
+    lecture.page.emulate_media(media="print")
+    assert lecture.page.evaluate(SHOWN) == [[False, True]] * len(shown)
+    lecture.page.emulate_media(media="screen")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_without_the_widgets_script_the_twin_stays_and_as_much_room_is_kept(visit, lecture, width):
+    lecture.window(*WIDTHS[width])
+    alive = lecture.page.evaluate(HEIGHTS)
+    page = lecture.address.removeprefix(lecture.root)
+    here = visit(page, viewport=lecture.page.viewport_size)
+    here.context.route("**/embed.js*", lambda route: route.abort())
+    here.page.goto(here.address, wait_until="load")
+    here.settle(300)
+    assert here.page.evaluate(SHOWN) == [[False, True]] * len(alive)
+    # The page that is read while the widgets load does not jump when they come.
+    for before, after in zip(here.page.evaluate(HEIGHTS), alive, strict=True):
+        assert abs(after - before) <= 40  # a row of buttons
+    here.context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_jumps_when_a_control_moves(lecture, width):
+    lecture.window(*WIDTHS[width])
+    for box in lecture.page.query_selector_all(".bd-article .explorer"):
+        box.scroll_into_view_if_needed()
+        box.evaluate(WATCH)
+        for move in _moves(_controls(box)[0]):
+            move()
+            for other in _moves(_controls(box)[1]) if len(_controls(box)) > 1 else ():
+                other()
+                lecture.settle(20)
+            lecture.settle(20)
+        heights = box.evaluate("box => box.heights")
+        assert max(heights) - min(heights) <= 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_can_be_held_or_pressed_stands_out(lecture, scheme):
+    lecture.window(*WIDTHS["laptop"])
+    lecture.page.keyboard.press("Tab")
+    lecture.page.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
+    lecture.settle(400)  # colours fade
+    found = lecture.page.evaluate(CONTRASTS)
+    lecture.page.evaluate("document.documentElement.dataset.theme = 'light'")
+    assert found
+    assert [(what, round(seen, 2)) for what, least, seen in found if seen < least] == []
+    assert lecture.trouble() == []
