@@ -197,6 +197,19 @@ def test_jupyterlab_shows_a_lecture_without_raw_markup(opened, site):
     page.close()
 
 
+def test_jupyterlab_asks_for_no_news_and_no_newer_version(opened):
+    page, outside = opened("first.ipynb")
+    page.wait_for_timeout(3000)
+    assert page.get_by_text("official Jupyter news").count() == 0
+    config = json.loads(page.locator("#jupyter-config-data").inner_text())
+    assert config["news"] == {"disabled": True}
+    answers = "async path => (await fetch(path)).json()"
+    assert page.evaluate(answers, "/lab/api/update") == {"notification": None}
+    assert page.evaluate(answers, "/lab/api/news") == {"news": []}
+    assert outside == []
+    page.close()
+
+
 def test_jupyterlab_runs_a_notebook_and_its_widget_moves(opened):
     page, outside = opened("first.ipynb")
     page.wait_for_function(IDLE)

@@ -6,18 +6,13 @@ from pathlib import Path
 
 from notebooks import NOTEBOOKS
 
-# No news, no look for a newer version, no list of extensions from a package index.
-NEVER = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
-QUIET = [
-    "--LabApp.news_url=None",
-    f"--LabApp.check_for_updates_class={NEVER}",
-    "--LabApp.extension_manager=readonly",
-]
+SETTINGS = Path(__file__).with_name("jupyter_lab_config.py")
 
 
 def command(folder: Path, *more: str) -> list[str]:
     """The command that serves a folder."""
-    return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *QUIET, *more]
+    lab = [sys.executable, "-m", "jupyterlab", f"--config={SETTINGS}"]
+    return [*lab, f"--notebook-dir={folder}", *more]
 
 
 if __name__ == "__main__":
