@@ -6,15 +6,21 @@ from pathlib import Path
 
 from notebooks import NOTEBOOKS
 
-SETTINGS = Path(__file__).with_name("jupyter_lab_config.py")
+SETTINGS = Path(__file__).with_name("lab")  # no news, no look for updates, no package index
 
 
 def command(folder: Path, *more: str) -> list[str]:
     """The command that serves a folder."""
-    lab = [sys.executable, "-m", "jupyterlab", f"--config={SETTINGS}"]
-    return [*lab, f"--notebook-dir={folder}", *more]
+    return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *more]
+
+
+def environment() -> dict[str, str]:
+    """The environment in which JupyterLab finds our settings, before the user's own."""
+    others = os.environ.get("JUPYTER_CONFIG_PATH")
+    path = os.pathsep.join([str(SETTINGS), *([others] if others else [])])
+    return {**os.environ, "JUPYTER_CONFIG_PATH": path}
 
 
 if __name__ == "__main__":
     words = command(NOTEBOOKS, *sys.argv[1:])
-    os.execv(words[0], words)
+    os.execve(words[0], words, environment())
