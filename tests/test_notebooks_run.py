@@ -1,11 +1,14 @@
 """The plain notebooks where people use them: with the wheel alone, and in a real JupyterLab."""
 
+import functools
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 import urllib.request
 import venv
@@ -110,7 +113,8 @@ def lab(site, tmp_path_factory) -> Iterator[str]:
     ]
     command = notebooks_lab.command(folder, *more, "--expose-app-in-browser")
     with (home / "log").open("w+") as log:
-        environment = {**os.environ, **places, "IPYTHONDIR": str(home / "ipython")}
+        places |= {"IPYTHONDIR": str(home / "ipython")}
+        environment = {**notebooks_lab.environment(), **places}
         server = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
         try:
             yield _address(server, home)
@@ -136,8 +140,7 @@ def _address(server: subprocess.Popen, home: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def opened(lab):
-    """Opens a notebook of the folder in Chromium, with every other host blocked."""
+def browser():
     sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
     path = chromium.find()
     if not path:
@@ -145,26 +148,52 @@ def opened(lab):
     with sync_api.sync_playwright() as driver:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         browser = driver.chromium.launch(executable_path=path, args=arguments)
-        context, outside = browser.new_context(viewport={"width": 1280, "height": 900}), []
-
-        def gate(route) -> None:
-            if route.request.url.startswith((lab, "data:", "blob:")):
-                route.continue_()
-            else:
-                outside.append(route.request.url)
-                route.abort()
-
-        context.route("**/*", gate)
-
-        def open_one(name: str):
-            page = context.new_page()
-            page.set_default_timeout(90_000)
-            page.goto(f"{lab}lab/tree/{name}?token={TOKEN}&reset")
-            page.wait_for_selector(".jp-Notebook .jp-RenderedMarkdown h1")
-            return page, outside
-
-        yield open_one
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def opened(lab, browser):
+    """Opens a notebook of the folder in Chromium, with every other host blocked."""
+    context, outside = browser.new_context(viewport={"width": 1280, "height": 900}), []
+
+    def gate(route) -> None:
+        if route.request.url.startswith((lab, "data:", "blob:")):
+            route.continue_()
+        else:
+            outside.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", gate)
+
+    def open_one(name: str):
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        page.goto(f"{lab}lab/tree/{name}?token={TOKEN}&reset")
+        page.wait_for_selector(".jp-Notebook .jp-RenderedMarkdown h1")
+        return page, outside
+
+    yield open_one
+    context.close()
+
+
+@pytest.mark.parametrize("how", ["http", "file"])
+def test_a_page_hands_out_its_notebook(browser, site, how):
+    folder = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        served = f"http://127.0.0.1:{server.server_port}"
+        page = browser.new_page()
+        page.goto(f"{served if how == 'http' else site.as_uri()}/book/{QUICKEST}.html")
+        with page.expect_download(timeout=60_000) as started:
+            page.click(".notebook-link a")
+        page.wait_for_timeout(500)
+        assert started.value.suggested_filename == f"{QUICKEST}.ipynb"
+        saved = Path(started.value.path()).read_bytes()
+        assert saved == (site / notebooks.FOLDER / f"{QUICKEST}.ipynb").read_bytes()
+        assert page.title() and page.url.endswith(f"/book/{QUICKEST}.html")
+        page.close()
+        server.shutdown()
 
 
 def _drawn(page, cells: int) -> None:
@@ -193,6 +222,19 @@ def test_jupyterlab_shows_a_lecture_without_raw_markup(opened, site):
     hidden = [c for c in notebook.cells if c.metadata.get("jupyter", {}).get("source_hidden")]
     bars = page.query_selector_all(".jp-InputArea-placeholder, .jp-Placeholder.jp-InputPlaceholder")
     assert len(hidden) > 5 and len(bars) >= len(hidden)
+    assert outside == []
+    page.close()
+
+
+def test_jupyterlab_asks_for_no_news_and_no_newer_version(opened):
+    page, outside = opened("first.ipynb")
+    page.wait_for_timeout(3000)
+    assert page.get_by_text("official Jupyter news").count() == 0
+    config = json.loads(page.locator("#jupyter-config-data").inner_text())
+    assert config["news"] == {"disabled": True}
+    answers = "async path => (await fetch(path)).json()"
+    assert page.evaluate(answers, "/lab/api/update") == {"notification": None}
+    assert page.evaluate(answers, "/lab/api/news") == {"news": []}
     assert outside == []
     page.close()
 

@@ -60,12 +60,15 @@ def export(app: Sphinx, document: nodes.document, page: str) -> None:
     name = posixpath.basename(page)
     file = Path(app.outdir, FOLDER, f"{name}.ipynb")
     file.parent.mkdir(exist_ok=True)
-    file.write_text(written(plain(app, document, page, notebook)), encoding="utf-8")
+    text = written(plain(app, document, page, notebook))
+    file.write_text(text, encoding="utf-8")
+    handed = f"saveNotebook({json.dumps(file.name)}, {json.dumps(text, ensure_ascii=False)});\n"
+    file.with_suffix(".js").write_text(handed, encoding="utf-8")  # for who reads from a folder
     title = next(document.findall(nodes.title), None)
     if title is not None:
         address = f"{'../' * page.count('/')}{FOLDER}/{file.name}"
-        text = "Download this lecture as a notebook"
-        link = f'<p class="notebook-link"><a href="{address}" download>{text}</a></p>'
+        said = "Download this lecture as a notebook"
+        link = f'<p class="notebook-link"><a href="{address}" download>{said}</a></p>'
         title.parent.insert(title.parent.index(title) + 1, nodes.raw("", link, format="html"))
 
 
@@ -172,6 +175,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("env-merge-info", merge)
     app.connect("doctree-resolved", export, priority=100)  # before what is made for the page alone
     app.add_css_file("notebooks.css")
+    app.add_js_file("notebooks.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

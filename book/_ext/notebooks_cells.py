@@ -20,11 +20,11 @@ STAND_IN = '''def glue(name, value, display=True):
 HIDDEN_INPUT = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 HIDDEN_OUTPUT = {"hide-output", "hide-cell", "remove-output", "remove-cell"}
 
-FIRST = """# To run this notebook, install the book's package, which brings all that it imports:
-#   pip install .                   in a copy of the book's repository, or
-#   pip install {wheel}
-#                                   its wheel, which `pip wheel --no-deps .` makes there.
-# In Colab, upload the wheel first. Restart the kernel afterwards; this cell checks it.
+FIRST = """# To run this notebook, install the book's package; it brings all that is imported here.
+#   in a copy of the book's repository:  pip install .
+#   from its wheel:                      pip install {wheel}
+# `pip wheel --no-deps .` in the repository makes the wheel; in Colab, upload it first.
+# Restart the kernel afterwards. This cell checks what is installed.
 from importlib import metadata
 
 try:

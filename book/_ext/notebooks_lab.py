@@ -6,20 +6,21 @@ from pathlib import Path
 
 from notebooks import NOTEBOOKS
 
-# No news, no look for a newer version, no list of extensions from a package index.
-NEVER = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
-QUIET = [
-    "--LabApp.news_url=None",
-    f"--LabApp.check_for_updates_class={NEVER}",
-    "--LabApp.extension_manager=readonly",
-]
+SETTINGS = Path(__file__).with_name("lab")  # no news, no look for updates, no package index
 
 
 def command(folder: Path, *more: str) -> list[str]:
     """The command that serves a folder."""
-    return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *QUIET, *more]
+    return [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *more]
+
+
+def environment() -> dict[str, str]:
+    """The environment in which JupyterLab finds our settings, before the user's own."""
+    others = os.environ.get("JUPYTER_CONFIG_PATH")
+    path = os.pathsep.join([str(SETTINGS), *([others] if others else [])])
+    return {**os.environ, "JUPYTER_CONFIG_PATH": path}
 
 
 if __name__ == "__main__":
     words = command(NOTEBOOKS, *sys.argv[1:])
-    os.execv(words[0], words)
+    os.execve(words[0], words, environment())

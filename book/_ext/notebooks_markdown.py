@@ -134,9 +134,7 @@ class Writer:
 
     def _numbered(self, node: nodes.enumerated_list) -> str:
         first = node.get("start", 1)
-        if "predict" in getattr(node.parent, "get", {}.get)(
-            "classes", []
-        ):  # the site shows letters
+        if "predict" in node.parent["classes"]:  # the page shows letters
             items = (self._nested(item.children) for item in node)
             return "\n\n".join(f"**{chr(65 + i)}.** {item}" for i, item in enumerate(items))
         return self._list(node, lambda i: f"{first + i}.")
