@@ -35,7 +35,6 @@ def explorer(
     play: bool = False,
     labels: Mapping[str, str | Sequence[str] | Callable] | None = None,
     start: object = None,
-    control: str = "",
 ) -> ipywidgets.VBox:
     """One or two controls over the frames that ``draw`` makes at every stop, with no kernel.
 
@@ -63,7 +62,6 @@ def explorer(
             the first.
         start: the value shown first: ``{name: value}``, or the bare value of one parameter, or the
             pair of two.
-        control: without effect.
 
     Returns:
         The explorer. Let it be the last expression of its cell.
