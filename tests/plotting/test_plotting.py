@@ -202,7 +202,9 @@ DRAWN = {
     "alignment_bars": lambda: plotting.alignment_bars([0.5, 0.5], "ab", "xy", 1),
     "frontier": lambda: plotting.frontier({"a long name of a curve": ([1, 2], [1, 2])}),
     "forest": lambda: plotting.forest(["a", "b"], {"one": INTERVALS, "two": INTERVALS}, band=0.2),
-    "lines": lambda: plotting.lines({"a": ([1, 2], [1, 2])}, xlabel="x", ylabel="y"),
+    "lines": lambda: plotting.lines(
+        {"a": ([1, 2], [1, 2])}, xlabel="x", ylabel="y", colors={"a": plotting.SKY}
+    ),
     "log_rank": lambda: plotting.log_rank([0.6, 0.4], [1.0, 0.0], {"order": True}),
     "next_token_bars": lambda: plotting.next_token_bars(["a", "b"], [0.6, 0.4], [1.0, 0.0]),
     "phasors": lambda: plotting.phasors([0.0, 1.0], ["a", "b"]),
