@@ -115,9 +115,10 @@ def _folds(cells: list[NotebookNode]) -> Iterator[str]:
 
 def _numbers(prose: str) -> Iterator[str]:
     """Numbers in a paragraph; tables, formulas and exercises are something else."""
+    prose = re.sub(r"^\*\*(?:Time|The notes)\*\* .*$", "", prose, flags=re.M)
     text = re.sub(r"\$\$.*?\$\$", "", _FENCE.sub("", _SOLUTION.sub("", prose)), flags=re.S)
     for paragraph in re.split(r"\n\s*\n|\n(?=[*-] |\d+\. )", text):
-        if paragraph.lstrip().startswith(("|", "#", "**The notes**", "**Time**")):
+        if paragraph.lstrip().startswith(("|", "#")):
             continue
         glued = len(re.findall(r"\{glue:text\}", paragraph))
         plain = re.sub(

@@ -7,6 +7,8 @@ from nlgnotes.claims.row import Claim, table_row
 
 __all__ = ["ClaimTable", "Table"]
 
+LEFT = ' style="text-align: left"'  # JupyterLab sets the cells of every table to the right
+
 
 @dataclass(frozen=True)
 class Table:
@@ -24,7 +26,7 @@ class Table:
         body = ""
         for name, *cells in self.rows:
             data = "".join(f"<td>{_small_below(cell)}</td>" for cell in cells)
-            body += f'<tr><th scope="row">{_small_below(name)}</th>{data}</tr>\n'
+            body += f'<tr><th scope="row"{LEFT}>{_small_below(name)}</th>{data}</tr>\n'
         return _table("numbers", self.caption, head, body)
 
     def __repr__(self) -> str:
@@ -91,11 +93,11 @@ def _claims(caption: str, claims: list[Claim]) -> str:
     for claim, row in zip(claims, rows, strict=True):
         here, (sentence, about) = html.escape(claim.id), row["claim"]
         link = f'<a href="#claim-{here}">{here}</a>{html.escape(about.removeprefix(claim.id))}'
-        cells = f'<th scope="row">{html.escape(sentence)}<br><small>{link}</small></th>'
+        cells = f'<th scope="row"{LEFT}>{html.escape(sentence)}<br><small>{link}</small></th>'
         for name in names[1:]:
             lines = "<br>".join(map(html.escape, row[name])) or "—"
-            # The head of the column, for a screen too narrow for columns.
-            cells += f'<td data-head="{html.escape(name)}">{lines}</td>'
+            # The head of the column, for a page that sets a claim as a card.
+            cells += f'<td data-head="{html.escape(name)}"{LEFT}>{lines}</td>'
         kind = "" if claim.holds else ' class="fails"'
         body += f'<tr id="row-{here}"{kind}>{cells}</tr>\n'
     return _table("claims", caption, head, body)

@@ -116,8 +116,8 @@ def test_a_cell_has_one_number_to_a_line_and_names_its_column():
     parts, against = {"TV": 1.25, "KL": 3.0}, {"TV": 1.0, "KL": 9.0}
     finding(book, ours=parts, margin=above(1.1), control=("data", against), unit="nats")
     page = book.table()._repr_html_()
-    assert '<td data-head="ours">TV: 1.25<br>KL: 3<br>nats</td>' in page
-    assert '<td data-head="margin">above 1.1</td>' in page
+    assert '<td data-head="ours" style="text-align: left">TV: 1.25<br>KL: 3<br>nats</td>' in page
+    assert '<td data-head="margin" style="text-align: left">above 1.1</td>' in page
     margin = {"TV": above(1.1), "KL": within(2, 4)}
     finding(book, id="b", ours=parts, margin=margin, control=("data", against))
     assert "TV: above 1.1<br>KL: 2 to 4</td>" in book.table()._repr_html_()
@@ -126,7 +126,10 @@ def test_a_cell_has_one_number_to_a_line_and_names_its_column():
 def test_findings_come_first_failures_are_marked_and_the_rest_is_folded():
     page = failing().table()._repr_html_()
     assert page.index("frontier") < page.index("<details") < page.index("order")
-    assert "seed 0: 1 of 1 fail" in page and '<td data-head="this run">✗ fails</td>' in page
+    assert (
+        "seed 0: 1 of 1 fail" in page
+        and '<td data-head="this run" style="text-align: left">✗ fails</td>' in page
+    )
     assert "<summary>1 identity and 0 checks</summary>" in page
 
 
