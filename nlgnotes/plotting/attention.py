@@ -40,7 +40,7 @@ def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str
         raise ValueError(f"masked must be of shape {weights.shape}; got {masked.shape}")
     ax = new_axes(ax)
     image = ax.imshow(
-        np.ma.masked_array(weights, masked), vmin=0, vmax=1, cmap="cividis", aspect="auto"
+        np.ma.masked_array(weights, masked), vmin=0, vmax=1, cmap="Blues", aspect="auto"
     )
     bar = ax.figure.colorbar(image, ax=ax, label="attention weight")
     if masked.any():
@@ -58,7 +58,7 @@ def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str
 def alignment_map(
     weights, source: Sequence[str], written: Sequence[str], *, title: str = "", ax=None
 ):
-    """A soft alignment: each written token (row) over the source (columns), dark for much.
+    """A soft alignment: each written token (row) over the source (columns), deep blue for much.
 
     As in Bahdanau et al. 2015 (arXiv:1409.0473), figure 3.
 

@@ -64,7 +64,7 @@ def style() -> None:
             "axes.grid": False,
             "lines.linewidth": 2,
             "figure.constrained_layout.use": True,
-            "image.cmap": "cividis",
+            "image.cmap": "Blues",  # 0 is the ground, in the light and, inverted, in the dark
         }
     )
 
