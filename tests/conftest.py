@@ -116,3 +116,30 @@ def linked():
         return there, back
 
     return pairs
+
+
+BROWSER = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One headless Chromium. Playwright allows a process one driver, and runs a loop meanwhile."""
+    import chromium  # beside this file, as `execute` is in book/_ext
+
+    sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
+    path = chromium.find()
+    if not path:
+        pytest.fail(chromium.MISSING)
+    with sync_api.sync_playwright() as driver:
+        # Without this, headless Chromium draws no scrollbars, and nobody sees where they stand.
+        browser = driver.chromium.launch(
+            executable_path=path, args=BROWSER, ignore_default_args=["--hide-scrollbars"]
+        )
+        yield browser
+        browser.close()

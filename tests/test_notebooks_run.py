@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import build
-import chromium
 import nbformat
 import notebooks
 import notebooks_lab
@@ -137,19 +136,6 @@ def _address(server: subprocess.Popen, home: Path) -> str:
                 pass
         time.sleep(0.2)
     raise AssertionError(f"JupyterLab did not start: {(home / 'log').read_text()[-2000:]}")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
-    path = chromium.find()
-    if not path:
-        pytest.fail(chromium.MISSING)
-    with sync_api.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        browser = driver.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

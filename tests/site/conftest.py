@@ -5,16 +5,7 @@ import http.server
 import threading
 
 import build
-import chromium
 import pytest
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 
 TYPESET = """async () => {
     if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
@@ -101,22 +92,7 @@ def roots() -> dict[str, str]:
         server.shutdown()
 
 
-@pytest.fixture(scope="session")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
-    path = chromium.find()
-    if not path:
-        pytest.fail(chromium.MISSING)
-    with sync_api.sync_playwright() as driver:
-        # Without this, headless Chromium draws no scrollbars, and nobody sees where they stand.
-        browser = driver.chromium.launch(
-            executable_path=path, args=ARGUMENTS, ignore_default_args=["--hide-scrollbars"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visit(browser, roots):
     def go(page: str, how: str = "http", **context) -> Visit:
         return Visit(browser, f"{roots[how]}{page}", roots[how], **context)
