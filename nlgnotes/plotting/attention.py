@@ -46,7 +46,7 @@ def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str
     if masked.any():
         corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
         squares = np.argwhere(masked)[:, None, ::-1] + corners
-        look = {"facecolor": "#ececec", "edgecolor": "#a8a8a8", "linewidth": 0, "hatch": "//"}
+        look = {"facecolor": "#d9d9d9", "edgecolor": "#8c8c8c", "linewidth": 0, "hatch": "//"}
         ax.add_collection(PolyCollection(squares, **look), autolim=False)
         bar.ax.set_title("hatched:\nmasked", fontsize=11)
     ax.set_xticks(range(len(tokens)), tokens, rotation=90)
