@@ -20,10 +20,9 @@ FOLDED = """() => [...document.querySelectorAll('.bd-article details:not(.hide) 
     .filter(each => !each.getClientRects().length
         && each.parentElement.parentElement.getClientRects().length)
     .map(each => each.textContent.trim().slice(0, 60))"""
-# What could scroll cannot break over two sheets, and leaves its empty frame on the first.
-WHOLE = """() => [...document.querySelectorAll('.bd-article div.cell_input pre')]
-    .filter(each => [each, each.parentElement, each.closest('.cell_input')]
-        .some(box => getComputedStyle(box).overflowY !== 'visible'))
+# Code that is kept whole, in a frame that is not, leaves that frame empty on the sheet before.
+PARTED = """() => [...document.querySelectorAll('.bd-article div.cell_input')]
+    .filter(each => getComputedStyle(each).breakInside !== 'avoid')
     .map(each => each.textContent.trim().slice(0, 60))"""
 # The cells of every table, without formulas, and the titles of the solutions, in their order.
 CELLS = """() => [...document.querySelectorAll('.bd-article table :is(th, td)')]
@@ -77,7 +76,7 @@ def test_paper_cuts_nothing_off_and_folds_nothing(printed):
     printed.window(**PAPER)
     assert page.evaluate(CUT_OFF) == []
     assert page.evaluate(FOLDED) == []
-    assert page.evaluate(WHOLE) == []
+    assert page.evaluate(PARTED) == []
     explorers = page.query_selector_all(".bd-article .explorer")
     assert not [each for each in explorers if each.is_visible()], "nobody moves it on paper"
     figures = page.query_selector_all(".bd-article .cell_output :is(img, .text_html)")
