@@ -8,6 +8,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+import teaching
+
 from nlgnotes.claims import row
 
 MARGINS = {"above", "below", "within"}
@@ -220,5 +222,4 @@ def words(markdown: list[str], formatted: list[str]) -> int:
     )
     text = " ".join([text, *formatted])
     text = re.sub(r"\$\$.*?\$\$", " ", text, flags=re.S)
-    text = re.sub(r"`[^`]*`|\$[^$]*\$|\{[^}]*\}", " ", text)
-    return len(re.findall(r"[A-Za-z\u4e00-\u9fff][\w'’-]*", text))
+    return teaching.count_words(text)

@@ -13,10 +13,10 @@ import nbformat
 import pytest
 import recorded_claims
 import solutions
+from teaching import FOLDED
 
 BOOK = solutions.ROOT / "book"
 LECTURES = solutions.lectures()
-FOLDED = {"hide-input", "remove-input", "remove-cell", "hide-cell"}
 VERDICT = re.compile(r"^(\S+)  (holds|fails)$")
 every_lecture = pytest.mark.parametrize("lecture", LECTURES, ids=lambda file: file.stem)
 

@@ -7,6 +7,7 @@ PAGE = """<section id="title"><h1>A title<a class="headerlink" href="#title">#</
 <p>A formula <span class="math nohighlight">\\(x + 1\\)</span>.</p>
 <div class="cell tag_hide-input">
 <div class="cell_input">plumbing()</div><div class="cell_output">7</div>
+<details class="hide"><summary>Show code</summary></details>
 </div>
 <section id="inner"><h2>Inner</h2>
 <ul><li>one</li><li>暴露偏差</li></ul><script>no()</script></section>

@@ -21,6 +21,7 @@ UNREAD = (
     "p.claim-links",
     ".claims thead",
     "details.api-used",
+    "details.hide > summary",
 )
 """What is no text of the page: what folds code away, and links."""
 

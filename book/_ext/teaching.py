@@ -44,12 +44,18 @@ def sections(notebook: NotebookNode) -> dict[str, float]:
     return {name: time for name, time in minutes.items() if name and name not in UNTAUGHT}
 
 
+def count_words(text: str) -> int:
+    """The words of a text without displayed equations; code and formulas in it are none."""
+    text = re.sub(r"`[^`]*`|\$[^$]*\$|\{[^}]*\}", " ", text)
+    return len(re.findall(r"[A-Za-z\u4e00-\u9fff][\w'’-]*", text))
+
+
 def _prose(text: str) -> float:
     text = _CODE.sub("", _DEEPER.sub("", text))
     equations = len(_EQUATION.findall(text))
     questions = len(re.findall(r"^:class:\s*predict\b", text, re.M))
-    spoken = re.sub(r"`[^`]*`|\$[^$]*\$|\{[^}]*\}", " ", _EQUATION.sub(" ", text))
-    words = len(re.findall(r"[A-Za-z\u4e00-\u9fff][\w'’-]*", spoken))
+    spoken = _EQUATION.sub(" ", text)
+    words = count_words(spoken)
     asked = equations * MINUTES["equation"] + questions * MINUTES["question"]
     return words / WORDS_A_MINUTE + asked
 

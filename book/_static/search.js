@@ -4,7 +4,8 @@
   "use strict";
   const MOST = 60;          // results that are shown
   const QUOTE = 260;        // characters of a quotation
-  const CJK = /[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]/;
+  const CJK_RANGES = "\\u3040-\\u30ff\\u3400-\\u9fff\\uf900-\\ufaff";
+  const CJK = new RegExp(`[${CJK_RANGES}]`), RUNS = new RegExp(`[${CJK_RANGES}]+|[^${CJK_RANGES}]+`, "g");
 
   const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
@@ -22,7 +23,7 @@
     const found = [];
     for (const [, phrase, word] of query.matchAll(/"([^"]+)"|(\S+)/g)) {
       if (phrase) found.push(phrase.trim());
-      else found.push(...(word.match(/[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|[^\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+/g) || []));
+      else found.push(...word.match(RUNS));
     }
     return found.map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "")).filter(Boolean);
   }
@@ -104,7 +105,6 @@
     place.replaceChildren(said, list);
   }
 
-  window.searchTexts = search;  // for the tests
   if (typeof Search === "undefined") return;
   const root = document.documentElement.dataset.content_root || "./";
   Search.performSearch = (query) => {

@@ -105,9 +105,9 @@ class Ledger:
             asked = _margins(id, number, margin)
             against = _control(id, number, asked, control)
             truth = _passes(number, asked) and not against.passes
-            words = "; ".join(f"{name}: {part}" for name, part in asked.items())
-            if len(set(asked.values())) == 1:
-                words = str(next(iter(asked.values())))
+            first, *others = asked.values()
+            parts = [f"{name}: {part}" for name, part in asked.items()]
+            words = "; ".join(parts) if any(part != first for part in others) else str(first)
         else:
             truth, words, against = _truth(id, holds), margin, None
             number = ours if isinstance(ours, str) else _measured(id, "ours", ours)

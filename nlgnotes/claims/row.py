@@ -99,8 +99,10 @@ def _digits(number: Number) -> str:
     if not isinstance(number, Interval):
         return f"{number + 0:.4g}".replace("-", "−")  # no minus before a zero
     error = (number.high - number.low) / 2
-    decimals = max(0, 1 - math.floor(math.log10(error))) if error else 7
-    return (f"{number:.{decimals}f}" if decimals <= 6 else str(number)).replace("-", "−")
+    text = str(number)
+    if error and (decimals := max(0, 1 - math.floor(math.log10(error)))) <= 6:
+        text = f"{number:.{decimals}f}"
+    return text.replace("-", "−")
 
 
 def saved_row(claim: Claim) -> dict:
