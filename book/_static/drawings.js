@@ -42,11 +42,7 @@ window.drawings = (() => {
       band: ({ band: [a, b], look }) => svg("rect", { x: plain(x(Math.min(a, b))), y: high, width: plain(Math.abs(x(b) - x(a))), height: low - high, class: look }),
       line: ({ line: points, look }) => svg("polyline", { points: points.map(([a, b]) => `${plain(x(a))},${plain(y(b))}`).join(" "), class: look }),
       dot: ({ dot: [a, b], sign, look }) => { const made = SIGNS[sign](x(a), y(b), 5); made.setAttribute("class", look); return made; },
-      text: ({ text, at: [a, b], row = 0, look = "" }) => {
-        const made = svg("text", { x: plain(x(a)), y: plain(y(b) - 8 - row * ROW), class: look }, ...lettered(text));
-        made.setAttribute("text-anchor", x(a) < left + 90 ? "start" : x(a) > right - 90 ? "end" : "middle");
-        return made;
-      },
+      text: ({ text, at: [a, b], row = 0, look = "" }) => svg("text", { x: plain(x(a)), y: plain(y(b) - 8 - row * ROW), "text-anchor": "middle", class: `note ${look}` }, ...lettered(text)),
     };
     canvas.setAttribute("viewBox", `0 0 ${width} ${height}`);
     canvas.setAttribute("height", height);
@@ -65,6 +61,10 @@ window.drawings = (() => {
       svg("text", { transform: `translate(14 ${plain((low + high) / 2)}) rotate(-90)`, "text-anchor": "middle" }, ...lettered(picture.y.label)),
       ...["line", "dot", "text"].flatMap((kind) => marks.filter((mark) => kind in mark).map(drawn[kind])),
     );
+    for (const note of canvas.querySelectorAll(".note")) { // over its place, but inside the picture
+      const half = note.getComputedTextLength() / 2;
+      note.setAttribute("x", plain(Math.min(Math.max(note.getAttribute("x"), left + half), width - half)));
+    }
   }
 
   // A row of the key: how it is drawn, its name, and what it says now.

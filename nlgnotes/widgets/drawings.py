@@ -120,7 +120,7 @@ def drawing(
     if os.environ.get(ON_THE_SITE):
         return Drawing(picture, data)
 
-    def described(**at: float) -> str:
+    def described(**at) -> str:
         called = {axis.name: axis.called[0] for axis in axes}
         return f"{alt} Here {', '.join(f'{called[name]} = {x:g}' for name, x in at.items())}."
 
@@ -171,7 +171,7 @@ def _stop(axes: list[Axis], stop: tuple[str, ...], values: Callable) -> dict:
     return {"at": at, "values": {str(k): _numbers(k, v, where) for k, v in computed.items()}}
 
 
-def _numbers(name: str, value: object, where: str) -> float | list[float]:
+def _numbers(name: str, value: object, where: str) -> float | int | list:
     """A number, or a flat list of numbers, in double precision."""
     exact = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
     rule = f"values must be finite numbers in double precision, or flat lists; got {name} = "
