@@ -32,7 +32,7 @@
         { line: true, sign: "square", look: "grey dotted", name: "not calibrated", words: [`p = ${two(p)}`, before] },
         { line: true, sign: "circle", look: "blue", name: "softmax(W p)", words: [`q = ${two(softmax)}`, after] },
         { line: true, sign: "triangle", look: "red dashed", name: "p / p_null, normalised", words: [`q = ${two(normalised)}`, decided(normalised)] },
-        { sign: "diamond", look: "hollow", name: "the null input, p = p_null", words: ["q = 0.50", "a tie"] },
+        { sign: "diamond", look: "hollow", name: "the null input", words: ["q = 0.50", "a tie"] },
         { band: true, look: "band", name: "the decision changes", words: [from === to ? "nowhere" : `${from} < p < ${to}`] },
       ],
       said: before === after ? `Before and after calibration: ${after}.` : `Before calibration: ${before}. After: ${after}, in both forms.`,
