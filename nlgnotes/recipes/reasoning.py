@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 from nlgnotes import randomness
 from nlgnotes.batches import Batch
@@ -42,11 +43,17 @@ def make_permutations(recipe: Recipe, work: Path, progress: bool) -> Made:
         return draw_inputs(task.automaton, lengths, task.slots, generator)
 
     def draw(generator: torch.Generator) -> Batch:
-        steps = bool(torch.rand(1, generator=generator) < 0.5)
-        form = "scratchpad" if steps else "direct"
-        asked = [inputs(s["batch"], generator) for _ in range(s["questions"])]
-        *before, last = (task.rows(each, form) for each in asked)
-        return task.batch(few_shot_prompt(before, last))
+        # Half of the documents in each form. The shorter ones are padded, without a signal.
+        parts = []
+        for form in ("direct", "scratchpad"):
+            asked = [inputs(s["batch"] // 2, generator) for _ in range(s["questions"])]
+            *before, last = (task.rows(each, form) for each in asked)
+            parts.append(task.batch(few_shot_prompt(before, last)))
+        longest = max(part.inputs.shape[1] for part in parts)
+        padded = [
+            [F.pad(tensor, (0, longest - tensor.shape[1])) for tensor in part] for part in parts
+        ]
+        return Batch(*(torch.cat(column) for column in zip(*padded, strict=True)))
 
     source = {"task": "permutations by swaps"}
     learned = fit_cycles(recipe, source, model, draw, work, progress)
