@@ -97,7 +97,7 @@ RECIPES = (
             "heads": 4,
             "hidden": 256,
             "batch": 32,
-            "steps": 1200,
+            "steps": 2000,
             "learning_rate": 3e-3,
             "evaluation_questions": 1000,
             **SHARED,
@@ -119,12 +119,12 @@ RECIPES = (
             "batch": 64,
             "steps": 450,
             "learning_rate": 3e-3,
-            "mistaken": 0.6,
+            "mistaken": 0.7,
             "evaluation_questions": 1000,
             **SHARED,
         },
         metric="right, 0 sevens",
-        tolerance=0.15,
+        tolerance=0.3,  # where an early end falls differs between machines
     ),
 )
 """Models, in the order in which they are made."""
