@@ -1,0 +1,1 @@
+"""What the lecture `reasoning` measures."""
