@@ -73,12 +73,12 @@ class Player:
     """The proposer G and the value V of :func:`decoding.tree_of_thoughts`, of one network.
 
     Args:
-        model: trained as :func:`train_player` does.
+        model: trained as :func:`train_player` does; see ``generation.Generates``.
         generator: where proposals are drawn from.
         temperature: of the proposals.
     """
 
-    model: Decoder
+    model: Any
     generator: torch.Generator
     temperature: float = 1.0
 
@@ -88,6 +88,8 @@ class Player:
         None stands for what is no step, or takes numbers that are not there. The arithmetic is
         the network's own, and may be wrong.
         """
+        if not states:
+            return []
         prompts = torch.tensor([[*encode_state(s.left), _id(PROPOSE)] for s in states])
         rows, written = prompts.repeat_interleave(k, 0), []
         sampler = Sampler((Temperature(self.temperature),))
@@ -109,6 +111,8 @@ class Player:
     @torch.no_grad()
     def value(self, states: Sequence[Path]) -> list[float]:
         """P(sure), of the two words sure and impossible, for the numbers left of each state."""
+        if not states:
+            return []
         rows = torch.tensor([[*encode_state(s.left), _id(VALUE)] for s in states])
         logits = torch.cat([self.model(part)[:, -1] for part in rows.split(CHUNK)]).double()
         return (logits[:, _id(SURE)] - logits[:, _id(IMPOSSIBLE)]).sigmoid().tolist()
