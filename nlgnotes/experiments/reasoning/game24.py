@@ -11,18 +11,14 @@ from typing import Any
 
 import torch
 
-from nlgnotes import randomness
-from nlgnotes.decoding.tree_of_thoughts import Tree, chains, tree_of_thoughts
+from nlgnotes import checkpoints, randomness
+from nlgnotes.decoding.tree_of_thoughts import Tree, tree_of_thoughts
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.reasoning.game24_player import (
     Path,
     Player,
-    TrainingRows,
     start,
     three_number_states,
-    train_player,
-    training_rows,
-    untrained_player,
 )
 from nlgnotes.experiments.reasoning.selection import any_of, best_of, vote_of
 from nlgnotes.tasks.game24 import (
@@ -35,13 +31,14 @@ from nlgnotes.tasks.game24 import (
     solving_steps,
     split_games,
 )
-from nlgnotes.validation import check_count
 
 __all__ = [
     "EXPERIMENT",
+    "PLAYERS",
     "candidate",
     "exhaustive_nodes",
     "measure",
+    "play_off",
     "random_play",
     "sampled",
     "searched",
@@ -50,11 +47,17 @@ __all__ = [
 
 Settings = Mapping[str, Any]
 T = 3  # steps of a game of four numbers
+PLAYERS = ("game24-0", "game24-1", "game24-2")
+"""The shipped players: the same training with three seeds."""
 
 
-def split(settings: Settings, seed: int) -> tuple[list[State], list[State]]:
-    """The training games and the ``tests`` test games of a seed, by multiset."""
-    stream = randomness.generator(seed, "game24", "split")
+def split(settings: Settings) -> tuple[list[State], list[State]]:
+    """The training games and the test games of all players, by multiset.
+
+    Args:
+        settings: ``tests`` (how many test games) and ``split`` (the seed by which they are drawn).
+    """
+    stream = randomness.generator(settings["split"], "game24", "split")
     return split_games(games(), settings["tests"], stream)
 
 
@@ -108,16 +111,14 @@ def searched(trees: Sequence[Tree], test: Sequence[State]) -> dict[str, list[flo
     return {name: [float(number) for number in numbers] for name, numbers in found.items()}
 
 
-def sampled(
-    player: Player, test: Sequence[State], n: int, generator: torch.Generator
-) -> list[dict[str, list]]:
+def sampled(player: Player, test: Sequence[State], n: int) -> list[dict[str, list]]:
     """n independent samples of each game.
 
     Returns:
         For each game ``right``, ``calls`` of the proposer, ``values`` (of what is left at the end;
         below all others where nothing was written) and ``answers`` (the steps), one a sample.
     """
-    rows = chains([start(game) for game in test], player.propose, n=n, T=T)
+    rows = player.play([start(game) for game in test], n)
     ends = [end for row in rows for end, _ in row if end is not None]
     worth = iter(player.value(ends))
     found = []
@@ -142,53 +143,61 @@ def measure(
     progress: bool = True,
     keep: Callable[[str, Callable[[], Any]], Any] = lambda part, compute: compute(),
 ) -> dict[str, Any]:
-    """Success by budget of search and of samples, over training seeds and the same test games.
+    """Success by budget of search and of samples, of trained players on the same test games.
 
     Args:
-        settings: as in ``game24_player``, and ``tests`` (test games), ``runs`` (training seeds),
-            ``k`` (proposals a state), ``beams`` (each b), ``repeats`` (searches of each game and
-            b), ``samples`` (of each game), ``votes`` (subsets drawn for a majority).
-        seed: of the split, and the first training seed.
-        progress: show bars.
+        settings: as in :func:`split`, and ``players`` (the names of their checkpoints), ``k``
+            (proposals a state), ``beams`` (each b), ``repeats`` (searches of each game and b),
+            ``samples`` (of each game), ``votes`` (subsets drawn for a majority).
+        seed: of what is drawn from the players.
+        progress: not used; there is no bar.
         keep: see ``experiment.Experiment``.
 
     Returns:
         ``tests``: the test games; ``random``: of each the probability that random play solves it;
-        ``exhaustive``: of each the nodes of exhaustive search; ``beams``; ``runs``: for each
-        training seed what ``_one_run`` finds.
+        ``exhaustive``: of each the nodes of exhaustive search; ``beams``; ``players``: what
+        :func:`play_off` finds for each.
     """
-    check_count("runs", settings["runs"])
-    train, test = split(settings, seed)
-    rows = cache(lambda: training_rows(train, test))
-    runs = {}
-    for s in range(seed, seed + settings["runs"]):
-        runs[str(s)] = keep(f"seed-{s}", partial(_one_run, settings, s, rows, test, progress))
+    test = split(settings)[1]
+    players = {}
+    for name in settings["players"]:
+        players[name] = keep(name, partial(_play_off, settings, name, seed, test))
     return {
         "tests": [list(game) for game in test],
         "random": [_round(random_play(game)) for game in test],
         "exhaustive": [exhaustive_nodes(game) for game in test],
         "beams": list(settings["beams"]),
-        "runs": runs,
+        "players": players,
     }
 
 
-def _one_run(
-    settings: Settings,
-    seed: int,
-    rows: Callable[[], TrainingRows],
-    test: list[State],
-    progress: bool,
+def _play_off(settings: Settings, name: str, seed: int, test: list[State]) -> dict[str, Any]:
+    return play_off(
+        checkpoints.load(name).model, settings, test, partial(randomness.generator, seed, name)
+    )
+
+
+def play_off(
+    model: Any, settings: Settings, test: list[State], streams: Callable[..., torch.Generator]
 ) -> dict[str, Any]:
-    """One training: its proposer and value, and for each b search and as many nodes of samples."""
-    model = untrained_player(settings, seed)
-    history = train_player(model, rows(), settings, seed, progress)
-    streams = partial(randomness.generator, seed, "game24")
-    player = Player(model.eval(), streams("samples"))
-    samples = sampled(player, test, settings["samples"], player.generator)
+    """One player: for each b its search, a search with random values, and as many nodes of samples.
+
+    Args:
+        model: of a :class:`Player`.
+        settings: as in :func:`measure`.
+        test: the games.
+        streams: from the names of a use of chance to its generator.
+
+    Returns:
+        ``player``: its skill on states that training has not seen; ``calls`` of the proposer for
+        one sample; ``right``: how many of each game's samples are; ``search`` and ``random value``:
+        for each b what :func:`searched` gives, the mean of the repeats; ``samples``: for each b at
+        least as many nodes of samples (``m`` of them, see there).
+    """
+    player = Player(model, streams("samples"))
+    samples = sampled(player, test, settings["samples"])
     of_calls = sum(sum(row["calls"]) for row in samples) / len(test) / settings["samples"]
     found: dict[str, Any] = {
-        "loss": [_round(x) for x in _parts(history.losses)],
-        "seconds": round(history.seconds, 1),
         "player": _skill(player, test),
         "calls": _round(of_calls),
         "right": [sum(row["right"]) for row in samples],
@@ -267,41 +276,30 @@ def _skill(player: Player, test: list[State]) -> dict[str, float]:
     }
 
 
-def _parts(losses: Sequence[float]) -> list[float]:
-    size = max(1, len(losses) // 20)
-    return [sum(losses[i : i + size]) / size for i in range(0, len(losses) - size + 1, size)]
-
-
 def _round(number: Any) -> float:
     return round(float(number), 4)
 
 
 EXPERIMENT = Experiment(
     name="game24",
-    summary="Game of 24: search against samples at equal nodes, 3 training seeds (about 15 min)",
+    summary="Game of 24: search against samples at equal nodes, 3 players (about 3 minutes)",
     measure=measure,
     seed=0,
     settings={
-        "width": 64,
-        "layers": 3,
-        "heads": 4,
-        "hidden": 256,
-        "batch": 256,
-        "noise": 0.25,
-        "steps": 1500,
-        "learning_rate": 4e-3,
-        "tests": 150,
-        "runs": 3,
+        "tests": 100,
+        "split": 0,
+        "players": list(PLAYERS),
         "k": 8,
         "beams": [1, 2, 3, 4, 5],
-        "repeats": 3,
+        "repeats": 5,
         "samples": 80,
         "votes": 20,
     },
     headline=lambda data: (
-        sum(sum(run["search"]["5"]["any"]) for run in data["runs"].values())
-        / len(data["runs"])
+        sum(sum(found["search"]["5"]["any"]) for found in data["players"].values())
+        / len(data["players"])
         / len(data["tests"])
     ),
-    tolerance=0.08,
+    tolerance=0.05,
+    models=PLAYERS,
 )

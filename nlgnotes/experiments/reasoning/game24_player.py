@@ -16,6 +16,7 @@ from torch import Tensor
 from nlgnotes import randomness
 from nlgnotes.batches import Batch
 from nlgnotes.decoding.generation import generate
+from nlgnotes.decoding.tree_of_thoughts import chains
 from nlgnotes.equations.sampling import Sampler, Temperature
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.tasks.game24 import (
@@ -43,6 +44,7 @@ __all__ = [
     "Path",
     "Player",
     "TrainingRows",
+    "draw_batch",
     "start",
     "three_number_states",
     "train_player",
@@ -116,6 +118,10 @@ class Player:
         rows = torch.tensor([[*encode_state(s.left), _id(VALUE)] for s in states])
         logits = torch.cat([self.model(part)[:, -1] for part in rows.split(CHUNK)]).double()
         return (logits[:, _id(SURE)] - logits[:, _id(IMPOSSIBLE)]).sigmoid().tolist()
+
+    def play(self, states: Sequence[Path], n: int) -> list[list[tuple[Path | None, int]]]:
+        """n independent games from each state, to the last number: ``decoding`` ``chains``."""
+        return chains(states, self.propose, n=n, T=NUMBERS - 1)
 
 
 class TrainingRows(NamedTuple):

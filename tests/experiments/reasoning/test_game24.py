@@ -1,6 +1,7 @@
 """Game of 24: rows without the test games, the network's two answers, the measurement."""
 
 import json
+import types
 
 import pytest
 import torch
@@ -34,7 +35,8 @@ SMALL = {
     "steps": 3,
     "learning_rate": 1e-3,
     "tests": 4,
-    "runs": 2,
+    "split": 5,
+    "players": ["7", "8"],
     "k": 2,
     "beams": [1, 2],
     "repeats": 2,
@@ -171,22 +173,25 @@ def test_a_perfect_value_and_every_move_solve_every_game():
 
 
 def test_the_measurement_runs_through_and_again(monkeypatch):
+    def load(name):
+        return types.SimpleNamespace(model=player.untrained_player(SMALL, int(name)).eval())
+
     monkeypatch.setattr(game24, "games", lambda: games(4, 4))
+    monkeypatch.setattr(game24.checkpoints, "load", load)
     first = game24.measure(SMALL, 5, progress=False)
     assert json.loads(json.dumps(first)).keys() == first.keys()
-    assert first["runs"].keys() == {"5", "6"} and len(first["tests"]) == 4
-    run = first["runs"]["5"]
+    assert first["players"].keys() == {"7", "8"} and len(first["tests"]) == 4
+    found = first["players"]["7"]
     for name in ("search", "random value", "samples"):
-        assert run[name].keys() == {"1", "2"}
-        for key, scores in run[name]["2"].items():
+        assert found[name].keys() == {"1", "2"}
+        for key, scores in found[name]["2"].items():
             if key not in ("nodes", "any_nodes", "m"):
                 assert len(scores) == 4 and all(0 <= score <= 1 for score in scores)
-    paid = sum(run["search"]["2"]["any_nodes"]) / 4
-    assert paid <= run["samples"]["2"]["m"][0] * run["calls"] < paid + run["calls"]
+    paid = sum(found["search"]["2"]["any_nodes"]) / 4
+    assert paid <= found["samples"]["2"]["m"][0] * found["calls"] < paid + found["calls"]
     parts = {}
     again = game24.measure(SMALL, 5, False, lambda part, compute: parts.setdefault(part, compute()))
-    timeless = [{**run, "seconds": 0} for data in (first, again) for run in data["runs"].values()]
-    assert timeless[:2] == timeless[2:] and set(parts) == {"seed-5", "seed-6"}
+    assert again == first and set(parts) == {"7", "8"}
 
 
 def test_a_player_learns_a_handful_of_games(parts):
