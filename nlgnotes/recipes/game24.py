@@ -10,11 +10,12 @@ from nlgnotes.experiments.reasoning.game24_player import (
     draw_batch,
     start,
     training_rows,
+    triples,
     untrained_player,
 )
 from nlgnotes.intervals import mean_interval
 from nlgnotes.recipes.recipe import SHARED, Made, Recipe, fit_cycles
-from nlgnotes.tasks.game24 import WORDS, is_solution
+from nlgnotes.tasks.game24 import WORDS, games, is_solution
 
 __all__ = ["RECIPES", "make_player"]
 
@@ -26,7 +27,8 @@ def make_player(recipe: Recipe, work: Path, progress: bool) -> Made:
     """
     s, seed = recipe.settings, recipe.seed
     train, test = game24.split(s)
-    rows = training_rows(train, test)
+    wider = [game for game in games(4, s["largest"]) if game[-1] > 13]
+    rows = training_rows([*train, *wider], test, triples(*s["triples"]))
     model = untrained_player(s, seed)
     source = {"task": "game24", "test games": len(test)}
     learned = fit_cycles(
@@ -48,8 +50,10 @@ _PLAYER = {
     "heads": 4,
     "hidden": 256,
     "batch": 96,
-    "noise": 0.25,
-    "steps": 4000,
+    "noise": 0.3,
+    "largest": 16,
+    "triples": (20, 60),
+    "steps": 4500,
     "learning_rate": 5e-3,
     "evaluation_samples": 40,
     "tests": game24.EXPERIMENT.settings["tests"],

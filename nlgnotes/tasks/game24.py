@@ -161,7 +161,7 @@ def moves(state: State) -> list[Step]:
     return list(dict.fromkeys(found))
 
 
-@lru_cache(maxsize=2**18)
+@lru_cache(maxsize=2**19)
 def reachable(state: State, target: Number = TARGET) -> bool:
     """Whether the target can be made of a state: exhaustive search, in exact arithmetic.
 

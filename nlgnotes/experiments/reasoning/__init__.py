@@ -1,1 +1,1 @@
-"""What the lecture `reasoning` measures."""
+"""Experiments of the lecture reasoning."""

@@ -8,6 +8,7 @@ and the word ``propose`` it writes a step, after the numbers and the word ``valu
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 import torch
@@ -49,6 +50,7 @@ __all__ = [
     "three_number_states",
     "train_player",
     "training_rows",
+    "triples",
     "untrained_player",
 ]
 
@@ -145,7 +147,20 @@ def three_number_states(games: Sequence[State]) -> set[State]:
     return {state for state in found if all(map(_has_token, state))}
 
 
-def training_rows(train: Sequence[State], test: Sequence[State]) -> TrainingRows:
+def triples(largest: int, largest_third: int) -> list[State]:
+    """States of three numbers for practice: two up to ``largest``, the third up to another limit.
+
+    >>> len(triples(2, 3)), triples(2, 3)[-1]
+    (7, (2, 2, 3))
+    """
+    pairs = combinations_with_replacement(range(1, largest + 1), 2)
+    found = {tuple(sorted((*p, n))) for p in pairs for n in range(1, largest_third + 1)}
+    return sorted(found)
+
+
+def training_rows(
+    train: Sequence[State], test: Sequence[State], more: Sequence[State] = ()
+) -> TrainingRows:
     """The rows of some training games, with nothing that a test game can become in one step.
 
     The same three numbers come from several games. So not only the test games are left out: every
@@ -154,6 +169,7 @@ def training_rows(train: Sequence[State], test: Sequence[State]) -> TrainingRows
 
     Args:
         train, test: games of four numbers; none in both.
+        more: other states of three numbers to train on.
 
     Raises:
         ValueError: a game in both, or no training game that can be solved.
@@ -161,7 +177,7 @@ def training_rows(train: Sequence[State], test: Sequence[State]) -> TrainingRows
     if both := set(train) & set(test):
         raise ValueError(f"train and test must share no game; got {min(both)} in both")
     hidden = three_number_states(test)
-    three = sorted(three_number_states(train) - hidden)
+    three = sorted((three_number_states(train) | set(more)) - hidden)
     two = sorted({s for state in three for step in moves(state) if _whole(s := after(state, step))})
     states = {4: list(train), 3: three, 2: two, 1: [(n,) for n in range(LARGEST + 1)]}
     good, legal, labels = {}, {}, {}
