@@ -158,7 +158,7 @@ def measure(
 
     Args:
         settings: as in the functions above, and ``slots``; ``sizes``, by name; ``arms``, a list of
-            task, size and form; ``steps`` of each form; ``looks``, how often a direct answer is
+            task, size and form, and ``once``, those of the first seed only; ``steps`` of each form; ``looks``, how often a direct answer is
             scored in training; ``runs``, how many training seeds (``seed``, ``seed + 1``, …);
             ``longer``, arms that are trained for ``longer_steps`` at the first seed.
         seed: the first training seed.
@@ -174,7 +174,7 @@ def measure(
     check_count("runs", settings["runs"])
     found: dict[str, list] = {"runs": [], "longer": []}
     for s in range(seed, seed + settings["runs"]):
-        for arm in settings["arms"]:
+        for arm in [*settings["arms"], *(settings["once"] if s == seed else ())]:
             run = partial(_one_run, settings, *arm, s, settings["steps"][arm[2]], progress)
             found["runs"].append(keep("-".join([*arm, str(s)]), run))
     for arm in settings["longer"]:
@@ -232,8 +232,14 @@ EXPERIMENT = Experiment(
         "rows": 300,
         "sizes": _SIZES,
         "arms": [
-            *([t, s, f] for t in AUTOMATA for s in _SIZES for f in ("direct", "scratchpad")),
+            *(["permutations", s, f] for s in _SIZES for f in ("direct", "scratchpad")),
+            *(["sums", "2 layers", form] for form in ("direct", "scratchpad")),
             *(["permutations", "2 layers", form] for form in ("filler", "copied", "after")),
+        ],
+        "once": [
+            ["sums", size, form]
+            for size in ("1 layer", "4 layers")
+            for form in ("direct", "scratchpad")
         ],
         "batch": 64,
         "learning_rate": 3e-3,

@@ -27,9 +27,10 @@ SMALL = {
     "rows": 20,
     "sizes": {"tiny": SIZE},
     "arms": [["sums", "tiny", "direct"], ["sums", "tiny", "scratchpad"]],
+    "once": [["sums", "tiny", "filler"]],
     "batch": 8,
     "learning_rate": 1e-2,
-    "steps": {"direct": 6, "scratchpad": 3},
+    "steps": {"direct": 6, "scratchpad": 3, "filler": 2},
     "looks": 2,
     "runs": 2,
     "longer": [["permutations", "tiny", "direct"]],
@@ -89,10 +90,11 @@ def test_the_measurement_runs_through_in_parts():
 
     data = measure(SMALL, 3, progress=False, keep=keep)
     assert parts == [
-        *(f"sums-tiny-{form}-{s}" for s in (3, 4) for form in ("direct", "scratchpad")),
+        *(f"sums-tiny-{form}-3" for form in ("direct", "scratchpad", "filler")),
+        *(f"sums-tiny-{form}-4" for form in ("direct", "scratchpad")),
         "permutations-tiny-direct-longer",
     ]
-    assert data["asked"] == [1, 3] and len(data["runs"]) == 4 and len(data["longer"]) == 1
+    assert data["asked"] == [1, 3] and len(data["runs"]) == 5 and len(data["longer"]) == 1
     for run in [*data["runs"], *data["longer"]]:
         assert len(run["scores"]) == 2 and all(0 <= score <= 1 for score in run["scores"])
         assert len(run["through"]) == (0 if run["form"] == "scratchpad" else 2)
