@@ -158,9 +158,10 @@ def measure(
 
     Args:
         settings: as in the functions above, and ``slots``; ``sizes``, by name; ``arms``, a list of
-            task, size and form, and ``once``, those of the first seed only; ``steps`` of each form; ``looks``, how often a direct answer is
-            scored in training; ``runs``, how many training seeds (``seed``, ``seed + 1``, …);
-            ``longer``, arms that are trained for ``longer_steps`` at the first seed.
+            task, size and form, and ``once``, those of the first seed only; ``steps`` of each form;
+            ``looks``, how often a direct answer is scored in training; ``runs``, how many training
+            seeds (``seed``, ``seed + 1``, …); ``longer``, arms that are trained for
+            ``longer_steps`` at the first seed.
         seed: the first training seed.
         progress: show bars.
         keep: see ``experiment.Experiment``.
