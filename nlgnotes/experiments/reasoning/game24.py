@@ -180,7 +180,7 @@ def _play_off(settings: Settings, name: str, seed: int, test: list[State]) -> di
 def play_off(
     model: Any, settings: Settings, test: list[State], streams: Callable[..., torch.Generator]
 ) -> dict[str, Any]:
-    """One player: for each b its search, a search with random values, and as many nodes of samples.
+    """One player: for each b searches with three values, and as many nodes of samples.
 
     Args:
         model: of a :class:`Player`.
@@ -190,9 +190,12 @@ def play_off(
 
     Returns:
         ``player``: its skill on states that training has not seen; ``calls`` of the proposer for
-        one sample; ``right``: how many of each game's samples are; ``search`` and ``random value``:
-        for each b what :func:`searched` gives, the mean of the repeats; ``samples``: for each b at
-        least as many nodes of samples (``m`` of them, see there).
+        one sample; ``right``: how many of each game's samples are; for each b, ``search``, with the
+        learned value, and its two controls ``random value`` and ``solver as value``: what
+        :func:`searched` gives, the mean of the repeats; ``samples``: at least as many nodes of
+        samples as of ``search``. They are ``m``: for ``any``, where the checker sees all; for
+        ``kept`` (the same at the nodes of the values of the last step, too) and ``vote``; and for
+        ``best``, where each sample's end is valued.
     """
     player = Player(model, streams("samples"))
     samples = sampled(player, test, settings["samples"])
@@ -203,6 +206,7 @@ def play_off(
         "right": [sum(row["right"]) for row in samples],
         "search": {},
         "random value": {},
+        "solver as value": {},
         "samples": {},
     }
     luck, votes = streams("random value"), streams("votes")
@@ -210,8 +214,12 @@ def play_off(
     def random_value(states: list[Path]) -> list[float]:
         return torch.rand(len(states), generator=luck).tolist()
 
+    def solver(states: list[Path]) -> list[float]:
+        return [float(reachable(path.left)) for path in states]
+
+    values = {"search": player.value, "random value": random_value, "solver as value": solver}
     for b in settings["beams"]:
-        for name, value in (("search", player.value), ("random value", random_value)):
+        for name, value in values.items():
             player = Player(model, streams(name, b))
             ends = [
                 searched(

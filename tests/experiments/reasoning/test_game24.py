@@ -183,7 +183,7 @@ def test_the_measurement_runs_through_and_again(monkeypatch):
     assert json.loads(json.dumps(first)).keys() == first.keys()
     assert first["players"].keys() == {"7", "8"} and len(first["tests"]) == 4
     found = first["players"]["7"]
-    for name in ("search", "random value", "samples"):
+    for name in ("search", "random value", "solver as value", "samples"):
         assert found[name].keys() == {"1", "2"}
         for key, scores in found[name]["2"].items():
             if key not in ("nodes", "any_nodes", "m"):
