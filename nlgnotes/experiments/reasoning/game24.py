@@ -96,10 +96,11 @@ def searched(trees: Sequence[Tree], test: Sequence[State]) -> dict[str, list[flo
         ``any``: whether the checker finds a solution among all that the last level proposed, for
         which ``any_nodes`` were paid: the last level needs no values. ``kept``: whether it finds
         one among the b that were kept, as the paper counts; ``first``: whether the one of the
-        highest value is a solution, with no checker. For these two ``nodes`` were paid.
+        highest value is a solution, with no checker. For these two ``nodes`` were paid. In both
+        ``proposals`` are the calls of the proposer.
     """
     found: dict[str, list[float]] = {"any": [], "any_nodes": [], "kept": [], "first": []}
-    found["nodes"] = []
+    found |= {"nodes": [], "proposals": []}
     for tree, game in zip(trees, test, strict=True):
         last = tree.levels[-1]
         right = [is_solution(game, path.steps) for path in tree.answers]
@@ -108,6 +109,7 @@ def searched(trees: Sequence[Tree], test: Sequence[State]) -> dict[str, list[flo
         found["kept"].append(any(right))
         found["first"].append(bool(right) and right[0])
         found["nodes"].append(tree.nodes)
+        found["proposals"].append(tree.proposals)
     return {name: [float(number) for number in numbers] for name, numbers in found.items()}
 
 
