@@ -96,10 +96,11 @@ def searched(trees: Sequence[Tree], test: Sequence[State]) -> dict[str, list[flo
         ``any``: whether the checker finds a solution among all that the last level proposed, for
         which ``any_nodes`` were paid: the last level needs no values. ``kept``: whether it finds
         one among the b that were kept, as the paper counts; ``first``: whether the one of the
-        highest value is a solution, with no checker. For these two ``nodes`` were paid.
+        highest value is a solution, with no checker. For these two ``nodes`` were paid. In both
+        ``proposals`` are the calls of the proposer.
     """
     found: dict[str, list[float]] = {"any": [], "any_nodes": [], "kept": [], "first": []}
-    found["nodes"] = []
+    found |= {"nodes": [], "proposals": []}
     for tree, game in zip(trees, test, strict=True):
         last = tree.levels[-1]
         right = [is_solution(game, path.steps) for path in tree.answers]
@@ -108,6 +109,7 @@ def searched(trees: Sequence[Tree], test: Sequence[State]) -> dict[str, list[flo
         found["kept"].append(any(right))
         found["first"].append(bool(right) and right[0])
         found["nodes"].append(tree.nodes)
+        found["proposals"].append(tree.proposals)
     return {name: [float(number) for number in numbers] for name, numbers in found.items()}
 
 
@@ -180,7 +182,7 @@ def _play_off(settings: Settings, name: str, seed: int, test: list[State]) -> di
 def play_off(
     model: Any, settings: Settings, test: list[State], streams: Callable[..., torch.Generator]
 ) -> dict[str, Any]:
-    """One player: for each b its search, a search with random values, and as many nodes of samples.
+    """One player: for each b searches with three values, and as many nodes of samples.
 
     Args:
         model: of a :class:`Player`.
@@ -190,9 +192,12 @@ def play_off(
 
     Returns:
         ``player``: its skill on states that training has not seen; ``calls`` of the proposer for
-        one sample; ``right``: how many of each game's samples are; ``search`` and ``random value``:
-        for each b what :func:`searched` gives, the mean of the repeats; ``samples``: for each b at
-        least as many nodes of samples (``m`` of them, see there).
+        one sample; ``right``: how many of each game's samples are; for each b, ``search``, with the
+        learned value, and its two controls ``random value`` and ``solver as value``: what
+        :func:`searched` gives, the mean of the repeats; ``samples``: at least as many nodes of
+        samples as of ``search``. They are ``m``: for ``any``, where the checker sees all; for
+        ``kept`` (the same at the nodes of the values of the last step, too) and ``vote``; and for
+        ``best``, where each sample's end is valued.
     """
     player = Player(model, streams("samples"))
     samples = sampled(player, test, settings["samples"])
@@ -203,6 +208,7 @@ def play_off(
         "right": [sum(row["right"]) for row in samples],
         "search": {},
         "random value": {},
+        "solver as value": {},
         "samples": {},
     }
     luck, votes = streams("random value"), streams("votes")
@@ -210,8 +216,12 @@ def play_off(
     def random_value(states: list[Path]) -> list[float]:
         return torch.rand(len(states), generator=luck).tolist()
 
+    def solver(states: list[Path]) -> list[float]:
+        return [float(reachable(path.left)) for path in states]
+
+    values = {"search": player.value, "random value": random_value, "solver as value": solver}
     for b in settings["beams"]:
-        for name, value in (("search", player.value), ("random value", random_value)):
+        for name, value in values.items():
             player = Player(model, streams(name, b))
             ends = [
                 searched(

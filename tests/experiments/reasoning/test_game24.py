@@ -168,6 +168,7 @@ def test_a_perfect_value_and_every_move_solve_every_game():
     found = searched(blind, test)
     assert found["any"] == found["kept"] == [1.0] * 4
     assert all(a > p for a, p in zip(found["nodes"], found["any_nodes"], strict=True))
+    assert found["proposals"] == [tree.proposals for tree in blind]
     for tree, game, nodes in zip(blind, test, found["any_nodes"], strict=True):
         values = sum(len(level.candidates) for level in tree.levels[:2])
         assert tree.proposals == game24.exhaustive_nodes(game) == nodes - values
@@ -183,10 +184,10 @@ def test_the_measurement_runs_through_and_again(monkeypatch):
     assert json.loads(json.dumps(first)).keys() == first.keys()
     assert first["players"].keys() == {"7", "8"} and len(first["tests"]) == 4
     found = first["players"]["7"]
-    for name in ("search", "random value", "samples"):
+    for name in ("search", "random value", "solver as value", "samples"):
         assert found[name].keys() == {"1", "2"}
         for key, scores in found[name]["2"].items():
-            if key not in ("nodes", "any_nodes", "m"):
+            if key not in ("nodes", "any_nodes", "proposals", "m"):
                 assert len(scores) == 4 and all(0 <= score <= 1 for score in scores)
     paid = sum(found["search"]["2"]["any_nodes"]) / 4
     assert paid <= found["samples"]["2"]["m"][0] * found["calls"] < paid + found["calls"]
