@@ -7,7 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlgnotes.decoding.self_consistency import answer_counts, majority_vote, vote_accuracy
+from nlgnotes.decoding.self_consistency import (
+    answer_counts,
+    majority_vote,
+    subset_vote_accuracy,
+    vote_accuracy,
+)
 from nlgnotes.randomness import generator
 
 
@@ -67,6 +72,29 @@ def test_the_prediction_meets_a_simulation():
     assert abs(float(votes.mean()) - expected) < 5.5 * error  # false alarm below 1e-7
 
 
+@pytest.mark.parametrize("samples", [1, 2, 4, 7])
+def test_subsets_by_enumeration(samples):
+    answers = torch.tensor([[0, 0, 0, 1, 1, 2, -1], [2, 2, 0, 0, 1, 1, 1]])
+    found = subset_vote_accuracy(answer_counts(answers, 3), torch.tensor([0, 2]), samples, 7)
+    for row, own, value in zip(answers, (0, 2), found.tolist(), strict=True):
+        subsets = torch.tensor(list(itertools.combinations(row.tolist(), samples)))
+        votes = majority_vote(answer_counts(subsets, 3))[:, own]
+        assert value == pytest.approx(float(votes.mean()), abs=1e-12)
+
+
+def test_subsets_are_unbiased_and_probabilities_from_counts_are_not():
+    probs, right = some_probs(1, 4, 5, 0.0), torch.tensor([1])
+    probs = probs.sort(1).values[:, [0, 3, 2, 1]]  # the right answer is the mode
+    drawn = torch.multinomial(probs.expand(4000, -1), 12, True, generator=generator(6))
+    counts, targets = answer_counts(drawn, 4), right.expand(4000)
+    exact = float(vote_accuracy(probs, right, 9))
+    subsets = subset_vote_accuracy(counts, targets, 9, 12)
+    error = float(subsets.std()) / 4000**0.5
+    assert abs(float(subsets.mean()) - exact) < 5.5 * error  # false alarm below 1e-7
+    plugged = vote_accuracy(counts.double() / 12, targets, 9)
+    assert float(plugged.mean()) < exact - 5.5 * float(plugged.std()) / 4000**0.5
+
+
 def test_counts_and_votes_by_hand():
     counts = answer_counts(torch.tensor([[1, 1, 0, -1], [-1, -1, -1, -1]]), 3)
     assert counts.tolist() == [[1, 2, 0], [0, 0, 0]]
@@ -87,6 +115,14 @@ def test_ill_arguments_are_named():
         vote_accuracy(probs, right, 0)
     with pytest.raises(ValueError, match="right must"):
         vote_accuracy(probs, right + 3, 2)
+    for counts, samples, words in (
+        ([[4, 0]], 2, "counts must be at least 0"),
+        ([[-1, 2]], 2, "counts must be at least 0"),
+        ([[1, 2]], 4, "samples must"),
+        ([[1, 2]], 0, "samples must"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            subset_vote_accuracy(torch.tensor(counts), right, samples, 3)
     with pytest.raises(ValueError, match="answers"):
         answer_counts(torch.tensor([[3]]), 3)
     with pytest.raises(ValueError, match="counts must be of shape"):
