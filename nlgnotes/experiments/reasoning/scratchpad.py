@@ -261,5 +261,5 @@ EXPERIMENT = Experiment(
         sum(run["scores"][-1] for run in data["runs"] if run["form"] == "scratchpad")
         / sum(run["form"] == "scratchpad" for run in data["runs"])
     ),
-    tolerance=0.03,
+    tolerance=0.15,
 )
