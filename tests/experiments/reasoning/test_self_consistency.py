@@ -13,6 +13,7 @@ from nlgnotes.experiments.reasoning.self_consistency import (
     draw_questions,
     measure,
     sampled_derivations,
+    train_until,
 )
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
@@ -26,6 +27,9 @@ SMALL = {
     "batch": 8,
     "steps": 4,
     "learning_rate": 1e-2,
+    "look_every": 2,
+    "look_at": 5,
+    "enough": 1.1,
     "mistaken": 0.5,
     "questions": 4,
     "temperatures": [0.5, 1.0],
@@ -79,6 +83,14 @@ def test_votes_of_groups_by_hand():
     assert _voted(answers, torch.tensor([1]), 7) == [1.0]
 
 
+def test_training_ends_at_the_first_look_that_is_good_enough():
+    for enough, steps in ((0.0, 2), (1.1, 4)):
+        model = Decoder(DecoderConfig(SUMS.vocab_size, SUMS.longest, **SIZE), generator(5))
+        before = model.embedding.clone()
+        assert train_until(model, SUMS, SMALL | {"enough": enough}, 0) == steps
+        assert not model.embedding.equal(before)
+
+
 def test_the_measurement_runs_through_in_parts():
     parts = []
 
@@ -89,6 +101,7 @@ def test_the_measurement_runs_through_in_parts():
     data = measure(SMALL, 3, progress=False, keep=keep)
     assert parts == ["seed-3", "seed-4"] and set(data["questions"]) == set(KINDS)
     for run in data["runs"].values():
+        assert run["steps"] == 4
         for kind in KINDS:
             assert len(run[kind]["greedy"]) == 4
             assert set(run[kind]["by temperature"]) == {"0.5", "1.0"}
