@@ -38,6 +38,7 @@ def test_what_is_no_answer_is_none():
     assert SUMS.read_answers(written).tolist() == [-1, -1, -1]
     digit = SUMS.first_state + 6
     assert SUMS.read_answers(torch.tensor([[1, SUMS.answer, digit]])).tolist() == [6]
+    assert SUMS.read_answers(torch.tensor([[1, digit, 1]])).tolist() == [-1], "no mark"
 
 
 def test_the_signal_begins_with_the_mark_of_steps():

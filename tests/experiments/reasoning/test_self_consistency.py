@@ -66,6 +66,8 @@ def test_a_share_of_the_rows_is_mistaken():
 def test_samples_stand_by_their_questions_and_greedy_repeats_itself():
     config = DecoderConfig(SUMS.vocab_size, SUMS.longest, **SIZE)
     model = Decoder(config, generator(2))
+    for p in model.parameters():
+        p.data.mul_(6)  # so that different questions are continued differently
     inputs = SUMS.draw(3, generator(3))
     written, answers = sampled_derivations(model, SUMS, inputs, 4, 0, generator(4))
     assert written.shape == (3, 4, 8) and answers.shape == (3, 4)
@@ -74,7 +76,7 @@ def test_samples_stand_by_their_questions_and_greedy_repeats_itself():
         sampled_derivations(model, SUMS, inputs[i : i + 1], 1, 0, generator(4))[0][0, 0]
         for i in range(3)
     ]
-    assert written[:, 0].equal(torch.stack(alone))
+    assert written[:, 0].equal(torch.stack(alone)) and len(written[:, 0].unique(dim=0)) > 1
 
 
 def test_votes_of_groups_by_hand():
