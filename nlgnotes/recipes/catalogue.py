@@ -6,15 +6,17 @@ from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
+from nlgnotes.experiments.reasoning import game24 as search_against_samples
+from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
-from nlgnotes.recipes import dates, dialogue, language_models, python_docs
+from nlgnotes.recipes import dates, dialogue, game24, language_models, python_docs, reasoning
 from nlgnotes.recipes.recipe import Recipe
 
 __all__ = ["EXPERIMENTS", "RECIPES"]
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for models in (language_models, python_docs, dialogue, dates)
+    for models in (language_models, python_docs, dialogue, dates, reasoning, game24)
     for recipe in models.RECIPES
 }
 """The recipe of every shipped checkpoint. One that starts from another comes after it."""
@@ -28,6 +30,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         length_generalisation,
         training_signal,
         safe_reply_and_mmi,
+        scratchpad,
+        self_consistency,
+        search_against_samples,
     )
 }
 """The experiment behind every shipped measurement."""
