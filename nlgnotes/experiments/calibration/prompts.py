@@ -20,6 +20,7 @@ __all__ = [
     "answered",
     "beliefs",
     "draw_questions",
+    "empty_beliefs",
     "order_weights",
     "with_null",
 ]
@@ -141,9 +142,35 @@ def beliefs(
     return found.view(*questions.labels.shape[:3], family.kinds)
 
 
+@torch.no_grad()
+def empty_beliefs(
+    model: Decoder, family: LabelledExamples, questions: Questions, rows_at_once: int = 1024
+) -> Float[Tensor, "orders kinds rows answers"]:
+    """The probability of each label where the question has no words: the separator comes at once.
+
+    A null input of a form that no document of the family has.
+
+    Args:
+        model, family, questions, rows_at_once: as :func:`beliefs`.
+
+    Returns:
+        float64, normalised over the labels.
+    """
+    words, labels = (part.flatten(0, 2) for part in questions)
+    inputs = family.batch(Examples(words, labels, labels[:, :0])).inputs
+    inputs = torch.cat((inputs[:, : -1 - family.words_per_example], inputs[:, -1:]), 1)
+    found = _last_beliefs(model, family, inputs, rows_at_once)
+    return found.view(*questions.labels.shape[:3], family.kinds)
+
+
 def answered(
     probs: Float[Tensor, "orders kinds rows answers"],
 ) -> Float[Tensor, "orders kinds answers"]:
     """The share of questions to which each label is the answer: the likeliest one."""
     kinds = probs.shape[-1]
     return torch.nn.functional.one_hot(probs.argmax(-1), kinds).double().mean(2)
+
+
+def _last_beliefs(model: Decoder, family: LabelledExamples, inputs: Tensor, rows: int) -> Tensor:
+    logits = [model.unembed(model.hidden(part)[:, -1]) for part in inputs.split(rows)]
+    return torch.cat(logits)[:, 1 : family.kinds + 1].double().softmax(-1)

@@ -10,6 +10,7 @@ from nlgnotes.experiments.calibration.prompts import (
     answered,
     beliefs,
     draw_questions,
+    empty_beliefs,
     order_weights,
     with_null,
 )
@@ -85,6 +86,18 @@ def test_beliefs_are_those_of_a_batch_and_of_the_posterior():
     torch.testing.assert_close(
         exact[2, 1, 0], FAMILY.log_posterior(words, labels)[2 * 6 + 3, -1].exp()
     )
+
+
+def test_an_empty_question_is_the_prompt_and_a_separator():
+    questions = draw_questions(all_orders(1), 2, FAMILY, generator(100, "empty"))
+    sizes = {"width": 8, "layers": 1, "heads": 2, "hidden": 8}
+    model = Decoder(DecoderConfig(FAMILY.vocab_size, 20, **sizes), generator(0, "model"))
+    found = empty_beliefs(model, FAMILY, questions, rows_at_once=3)
+    shown, label = questions.words[1, 0, 1, 0].tolist(), 1
+    tokens = [0, *shown, FAMILY.separator, label + 1, FAMILY.separator]
+    with torch.no_grad():
+        logits = model(torch.tensor([tokens]))[0, -1, 1:3].double()
+    torch.testing.assert_close(found[1, 0, 1], logits.softmax(-1), rtol=0, atol=1e-6)
 
 
 def test_an_answer_is_the_likeliest_label():
