@@ -1,6 +1,7 @@
 """All recipes and experiments, by name."""
 
 from nlgnotes.experiments.architectures import training_signal
+from nlgnotes.experiments.calibration import prompt_biases
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
@@ -9,14 +10,22 @@ from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
 from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
-from nlgnotes.recipes import dates, dialogue, game24, language_models, python_docs, reasoning
+from nlgnotes.recipes import (
+    dates,
+    dialogue,
+    few_shot,
+    game24,
+    language_models,
+    python_docs,
+    reasoning,
+)
 from nlgnotes.recipes.recipe import Recipe
 
 __all__ = ["EXPERIMENTS", "RECIPES"]
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for models in (language_models, python_docs, dialogue, dates, reasoning, game24)
+    for models in (language_models, python_docs, dialogue, dates, reasoning, game24, few_shot)
     for recipe in models.RECIPES
 }
 """The recipe of every shipped checkpoint. One that starts from another comes after it."""
@@ -33,6 +42,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         scratchpad,
         self_consistency,
         search_against_samples,
+        prompt_biases,
     )
 }
 """The experiment behind every shipped measurement."""
