@@ -63,7 +63,7 @@ class RepeatedTexts:
         length: int = 128,
         shortest: int = 12,
         longest: int = 48,
-        share: float = 1.0,
+        share: float | int = 1.0,
     ) -> None:
         check_counts(symbols=symbols, length=length, shortest=shortest)
         check_count("longest", longest, shortest, length - 1)

@@ -1,1 +1,1 @@
-"""Experiments of the lecture positions."""
+"""Experiments of the lecture induction-heads."""

@@ -5,11 +5,10 @@ Taught in: book/induction-heads.ipynb.
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nlgnotes.experiments.induction_heads.training import copying
+from nlgnotes.experiments.induction_heads.watching import copying
 from nlgnotes.networks.attention_only import AttentionOnly
 from nlgnotes.tasks.repeated_texts import TextsDrawn
 from nlgnotes.validation import check_count
