@@ -163,12 +163,12 @@ def _one_layer(kind: str, settings: Mapping[str, Any], seed: int, progress: bool
     model, watch = train_kind(kind, settings, seed, progress)
     found: dict[str, Any] = {"rows": watch.rows}
     if model.config.smeared:
-        found["own key"] = [round(float(x), 4) for x in model.layers[0].smear.sigmoid()]
+        found["own key"] = [round(float(x), 4) for x in model.layers[0].smear.detach().sigmoid()]
     return found
 
 
 def _one_share(
-    share: float, settings: Mapping[str, Any], seed: int, progress: bool
+    share: float | int, settings: Mapping[str, Any], seed: int, progress: bool
 ) -> dict[str, Any]:
     """The two layers again, on texts of which another share repeats."""
     other = {**settings, "share": share, "steps": settings["budget"]}
