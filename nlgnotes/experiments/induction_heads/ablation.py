@@ -5,13 +5,14 @@ Taught in: book/induction-heads.ipynb.
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from nlgnotes.experiments.induction_heads.watching import copying
 from nlgnotes.networks.attention_only import AttentionOnly
 from nlgnotes.tasks.repeated_texts import TextsDrawn
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_generator
 
 __all__ = ["ablate", "head_sets"]
 
@@ -19,39 +20,49 @@ Head = tuple[int, int]
 
 
 def head_sets(
-    scores: Mapping[str, Float[Tensor, "layers heads"]], size: int
+    scores: Mapping[str, Float[Tensor, "layers heads"]],
+    generator: torch.Generator,
+    *,
+    prefix: float = 0.3,
+    previous: float = 0.5,
 ) -> dict[str, list[Head]]:
-    """Three sets of heads of one size, by their scores.
+    """Induction heads, previous-token heads before them, and for each as many others.
 
     Args:
         scores: ``prefix`` and ``previous``, of every head.
-        size: heads in each set.
+        generator: where the others are drawn from.
+        prefix, previous: the scores from which on a head belongs to a set.
 
     Returns:
-        ``induction``: the heads with the highest prefix-matching scores; ``previous``: of the
-        rest, those with the highest previous-token scores; ``others``: of the rest, those whose
-        larger score is lowest.
+        ``induction`` and ``previous``, the best first; and ``like induction`` and
+        ``like previous``, as many of the heads that are neither. Where there are fewer others than
+        heads of a set, the set keeps its best heads only, so that the two are equally many.
 
     Raises:
-        ValueError: ``size`` below 1, or fewer heads than three sets need.
+        ValueError: no head in a set, or no other head.
     """
-    check_count("size", size)
-    prefix, previous = scores["prefix"], scores["previous"]
-    layers, heads = prefix.shape
-    check_count("heads of the network", layers * heads, 3 * size)
-    left = [(layer, head) for layer in range(layers) for head in range(heads)]
+    check_generator(generator)
+    layers, heads = scores["prefix"].shape
+    every = [(layer, head) for layer in range(layers) for head in range(heads)]
 
-    def take(value) -> list[Head]:
-        chosen = sorted(left, key=value, reverse=True)[:size]
-        for head in chosen:
-            left.remove(head)
-        return sorted(chosen)
+    def above(name: str, least: float, among: list[Head]) -> list[Head]:
+        found = [head for head in among if float(scores[name][head]) >= least]
+        if not found:
+            raise ValueError(f"scores must have a head with {name} of at least {least}; got none")
+        return sorted(found, key=lambda head: -float(scores[name][head]))
 
-    return {
-        "induction": take(lambda head: float(prefix[head])),
-        "previous": take(lambda head: float(previous[head])),
-        "others": take(lambda head: -max(float(prefix[head]), float(previous[head]))),
-    }
+    induction = above("prefix", prefix, every)
+    earlier = [head for head in every if head[0] < max(layer for layer, _ in induction)]
+    feeding = above("previous", previous, [head for head in earlier if head not in induction])
+    others = [head for head in every if head not in induction + feeding]
+    if not others:
+        raise ValueError("scores must have a head that is in neither set; got none")
+    found: dict[str, list[Head]] = {}
+    for name, chosen in (("induction", induction), ("previous", feeding)):
+        size = min(len(chosen), len(others))
+        order = torch.randperm(len(others), generator=generator)[:size].tolist()
+        found |= {name: chosen[:size], f"like {name}": sorted(others[i] for i in order)}
+    return found
 
 
 def ablate(

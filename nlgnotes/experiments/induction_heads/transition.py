@@ -20,7 +20,7 @@ from nlgnotes.networks.attention_only import AttentionOnly
 from nlgnotes.tasks.repeated_texts import RepeatedTexts
 from nlgnotes.validation import check_count
 
-__all__ = ["EXPERIMENT", "KINDS", "measure", "train_kind"]
+__all__ = ["EXPERIMENT", "KINDS", "measure", "parts", "train_kind"]
 
 KINDS: dict[str, dict[str, Any]] = {
     "two layers": {"layers": 2},
@@ -79,8 +79,8 @@ def measure(
 
     Args:
         settings: of :func:`train_kind`, and ``runs``, how many training seeds (``seed``,
-            ``seed + 1``, …); ``ablated``, heads in a set; ``shares`` and ``budget``, the most steps
-            for each; ``enough``, the copying at which these stop; ``loops``, the settings of
+            ``seed + 1``, …); ``fresh``, texts for the ablations; ``shares``, with at most
+            ``budget`` steps for each, up to a copying of ``enough``; ``loops``, the settings of
             ``loops.measure_loops``.
         seed: the first training seed.
         progress: show bars.
@@ -91,25 +91,38 @@ def measure(
         ``ablation``); ``shares``: for each seed and share, the ``steps`` and ``copied``;
         ``patterns``: of the first seed's two heads on one text; ``loops``.
     """
+    found = {name: keep(name, compute) for name, compute in parts(settings, seed, progress).items()}
+    seeds = [str(s) for s in range(seed, seed + settings["runs"])]
+    return {
+        "patterns": found[f"two-layers-{seed}"].pop("patterns"),
+        "runs": {s: {kind: found[_part(kind, s)] for kind in KINDS} for s in seeds},
+        "shares": {
+            s: {str(share): found[f"share-{share}-{s}"] for share in settings["shares"]}
+            for s in seeds
+        },
+        "loops": found["loops"],
+    }
+
+
+def parts(
+    settings: Mapping[str, Any], seed: int, progress: bool = True
+) -> dict[str, Callable[[], Any]]:
+    """What :func:`measure` computes, part by part, by name; arguments as there."""
     check_count("runs", settings["runs"])
-    data: dict[str, Any] = {"runs": {}, "shares": {}}
+    found: dict[str, Callable[[], Any]] = {}
     for s in range(seed, seed + settings["runs"]):
-        two = keep(f"two-{s}", partial(_two_layers, settings, s, progress, s == seed))
-        if s == seed:
-            data["patterns"] = two.pop("patterns")
-        data["runs"][str(s)] = {"two layers": two}
+        two = partial(_two_layers, settings, s, progress, s == seed)
+        found[_part("two layers", s)] = two
         for kind in list(KINDS)[1:]:
-            part = f"{kind.replace(',', '').replace(' ', '-')}-{s}"
-            found = keep(part, partial(_one_layer, kind, settings, s, progress))
-            data["runs"][str(s)][kind] = found
-        data["shares"][str(s)] = {
-            str(share): keep(
-                f"share-{share}-{s}", partial(_one_share, share, settings, s, progress)
-            )
-            for share in settings["shares"]
-        }
-    data["loops"] = keep("loops", partial(measure_loops, settings["loops"], seed))
-    return data
+            found[_part(kind, s)] = partial(_one_layer, kind, settings, s, progress)
+        for share in settings["shares"]:
+            found[f"share-{share}-{s}"] = partial(_one_share, share, settings, s, progress)
+    found["loops"] = partial(measure_loops, settings["loops"], seed)
+    return found
+
+
+def _part(kind: str, seed: int | str) -> str:
+    return f"{kind.replace(',', '').replace(' ', '-')}-{seed}"
 
 
 def _two_layers(
@@ -124,7 +137,7 @@ def _two_layers(
     scores = head_scores(
         model, watch.repeating, randomness.generator(seed, "induction-heads", "choice")
     )
-    sets = head_sets(scores, settings["ablated"])
+    sets = head_sets(scores, randomness.generator(seed, "induction-heads", "others"))
     stream = randomness.generator(seed, "induction-heads", "ablated")
     drawn = watch.repeating.draw(settings["fresh"], stream)
     found = ablate(model, drawn, sets)
@@ -137,10 +150,7 @@ def _two_layers(
         },
     }
     if patterns:
-        best = {
-            name: max(sets[name], key=lambda head: float(scores[score][head]))
-            for name, score in (("previous", "previous"), ("induction", "prefix"))
-        }
+        best = {name: sets[name][0] for name in ("previous", "induction")}
         result["patterns"] = {
             "tokens": shown[0].tolist(),
             "steps": [row["step"] for row in watch.rows],
@@ -187,22 +197,21 @@ EXPERIMENT = Experiment(
         "length": 128,
         "shortest": 12,
         "longest": 48,
-        "share": 0.5,
+        "share": 1,
         "width": 64,
         "heads": 8,
         "batch": 32,
-        "steps": 500,
-        "learning_rate": 3e-3,
+        "steps": 600,
+        "learning_rate": 5e-3,
         "every": 20,
         "size": 64,
         "early": 10,
         "late": 120,
-        "ablated": 4,
-        "fresh": 200,
+        "fresh": 100,
         "runs": 5,
-        "shares": [0, 0.125, 0.25, 0.5, 1],
-        "budget": 1000,
-        "enough": 0.7,
+        "shares": [0, 0.25, 0.5, 0.75],
+        "budget": 800,
+        "enough": 0.5,
         "loops": LOOPS,
     },
     headline=lambda data: (

@@ -83,8 +83,8 @@ class Watch:
     ``rows`` gets one row a call: ``step``; ``loss``, of the training since the last call; and, on
     texts that all repeat, ``copied`` (:func:`copying`) and ``icl``, the in-context-learning score.
     With ``heads`` also the scores of :func:`head_scores`, layer after layer; and, on texts that do
-    not repeat, the nats of the two kinds of tokens of :func:`unlike_before`, ``unlike`` and
-    ``new``.
+    not repeat and are no longer than the longest block, the nats of the two kinds of tokens of
+    :func:`unlike_before`, ``unlike`` and ``new``.
 
     Args:
         model: the one that is trained.
@@ -114,10 +114,11 @@ class Watch:
     ) -> None:
         sizes = (texts.symbols, texts.length, texts.shortest, texts.longest)
         self.model, self.early, self.late = model, early, late
-        self.repeating, self.random = RepeatedTexts(*sizes), RepeatedTexts(*sizes, share=0)
+        self.repeating = RepeatedTexts(*sizes)
         self.drawn = self.repeating.draw(size, generator)
-        self.unlike = self.random.draw(size, generator)
-        self.kinds = dict(zip(("unlike", "new"), unlike_before(self.unlike.tokens), strict=True))
+        random = RepeatedTexts(*sizes, share=0).draw(4 * size, generator)
+        self.random = random.tokens[:, : texts.longest + 1]
+        self.kinds = dict(zip(("unlike", "new"), unlike_before(self.random), strict=True))
         self.generator, self.state = generator, generator.get_state()
         self.heads, self.shown, self.enough = heads, shown, enough
         self.rows: list[dict[str, Any]] = []
@@ -135,8 +136,7 @@ class Watch:
             "icl": _round(induction.in_context_learning_score(nats, self.early, self.late)),
         }
         if self.heads:
-            batch = self.unlike.batch
-            nats = -target_log_probs(self.model(batch.inputs), batch.targets)
+            nats = -target_log_probs(self.model(self.random[:, :-1]), self.random[:, 1:])
             row |= {kind: _round(nats[where].mean()) for kind, where in self.kinds.items()}
             self.generator.set_state(self.state)
             found = head_scores(self.model, self.repeating, self.generator)

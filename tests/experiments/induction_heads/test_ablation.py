@@ -12,16 +12,33 @@ from nlgnotes.tasks.repeated_texts import RepeatedTexts
 
 def test_sets_by_hand():
     scores = {
-        "prefix": torch.tensor([[0.1, 0.0, 0.2], [0.9, 0.3, 0.8]]),
-        "previous": torch.tensor([[0.7, 0.6, 0.1], [0.95, 0.0, 0.1]]),
+        "prefix": torch.tensor([[0.1, 0.0, 0.2], [0.4, 0.1, 0.8]]),
+        "previous": torch.tensor([[0.7, 0.2, 0.1], [0.95, 0.9, 0.1]]),
     }
-    assert head_sets(scores, 2) == {
-        "induction": [(1, 0), (1, 2)],
-        "previous": [(0, 0), (0, 1)],
-        "others": [(0, 2), (1, 1)],
+    drawn = set()
+    for seed in range(20):
+        sets = head_sets(scores, generator(seed))
+        # (1, 1) looks back one place, but no induction head comes after it.
+        assert sets["induction"] == [(1, 2), (1, 0)] and sets["previous"] == [(0, 0)]
+        others = {(0, 1), (0, 2), (1, 1)}
+        assert set(sets["like induction"]) <= others and len(set(sets["like induction"])) == 2
+        assert set(sets["like previous"]) <= others and len(sets["like previous"]) == 1
+        drawn |= set(sets["like previous"])
+    assert drawn == {(0, 1), (0, 2), (1, 1)}
+
+
+def test_a_set_is_no_larger_than_what_it_is_compared_with():
+    scores = {
+        "prefix": torch.tensor([[0.0, 0.0, 0.0], [0.4, 0.9, 0.8]]),
+        "previous": torch.tensor([[0.7, 0.2, 0.1], [0.0, 0.0, 0.0]]),
     }
-    with pytest.raises(ValueError, match="heads of the network must be an integer of at least 9"):
-        head_sets(scores, 3)
+    sets = head_sets(scores, generator(0))
+    assert sets["induction"] == [(1, 1), (1, 2)] and sets["like induction"] == [(0, 1), (0, 2)]
+    for name, least in (("prefix", 0.95), ("previous", 0.75)):
+        with pytest.raises(ValueError, match=f"a head with {name} of at least {least}"):
+            head_sets(scores, generator(0), **{name: least})
+    with pytest.raises(ValueError, match="a head that is in neither set"):
+        head_sets(scores, generator(0), previous=0.1)
 
 
 def test_ablate_reads_fresh_and_frozen_runs():

@@ -22,7 +22,6 @@ SMALL = {
     "size": 3,
     "early": 10,
     "late": 120,
-    "ablated": 1,
     "fresh": 4,
     "runs": 2,
     "shares": [0, 1],
@@ -34,6 +33,9 @@ SMALL = {
 
 def test_the_measurement_runs_through_in_parts(monkeypatch):
     monkeypatch.setattr(transition, "measure_loops", lambda settings, seed: {"seed": seed})
+    # After three steps no head has a score.
+    sets = {"induction": [(1, 0)], "previous": [(0, 1)]}
+    monkeypatch.setattr(transition, "head_sets", lambda *of: sets)
     parts = []
 
     def keep(part, compute):
@@ -49,7 +51,7 @@ def test_the_measurement_runs_through_in_parts(monkeypatch):
         two = runs["two layers"]
         assert [row["step"] for row in two["rows"]] == [0, 2, 3]
         assert len(two["rows"][0]["prefix"]) == 4 and "patterns" not in two
-        assert list(two["ablation"]) == ["none", "induction", "previous", "others"]
+        assert list(two["ablation"]) == ["none", "induction", "previous"]
         assert all(len(x) == 4 for rows in two["ablation"].values() for x in rows.values())
         assert len(runs["one layer, smeared keys"]["own key"]) == 2
     for by_share in data["shares"].values():
