@@ -81,7 +81,8 @@ def measure(
         settings: of :func:`train_kind`, and ``runs``, how many training seeds (``seed``,
             ``seed + 1``, …); ``fresh``, texts for the ablations; ``shares``, with at most
             ``budget`` steps for each, up to a copying of ``enough``; ``loops``, the settings of
-            ``loops.measure_loops``.
+            ``loops.measure_loops``; perhaps what is different for one of :data:`KINDS`, by its
+            name.
         seed: the first training seed.
         progress: show bars.
         keep: see ``experiment.Experiment``.
@@ -170,7 +171,8 @@ def _percent(pattern: torch.Tensor) -> list[list[int]]:
 
 
 def _one_layer(kind: str, settings: Mapping[str, Any], seed: int, progress: bool) -> dict[str, Any]:
-    model, watch = train_kind(kind, settings, seed, progress)
+    own = {**settings, **settings.get(kind, {})}
+    model, watch = train_kind(kind, own, seed, progress)
     found: dict[str, Any] = {"rows": watch.rows}
     if model.config.smeared:
         found["own key"] = [round(float(x), 4) for x in model.layers[0].smear.detach().sigmoid()]
@@ -202,6 +204,7 @@ EXPERIMENT = Experiment(
         "heads": 8,
         "batch": 32,
         "steps": 600,
+        "one layer, smeared keys": {"steps": 300},
         "learning_rate": 5e-3,
         "every": 20,
         "size": 64,
@@ -209,8 +212,8 @@ EXPERIMENT = Experiment(
         "late": 120,
         "fresh": 100,
         "runs": 5,
-        "shares": [0, 0.25, 0.5, 0.75],
-        "budget": 800,
+        "shares": [0, 0.5, 0.75],
+        "budget": 600,
         "enough": 0.5,
         "loops": LOOPS,
     },
