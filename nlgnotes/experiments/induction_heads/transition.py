@@ -20,7 +20,7 @@ from nlgnotes.networks.attention_only import AttentionOnly
 from nlgnotes.tasks.repeated_texts import RepeatedTexts
 from nlgnotes.validation import check_count
 
-__all__ = ["EXPERIMENT", "KINDS", "measure", "parts", "train_kind"]
+__all__ = ["EXPERIMENT", "KINDS", "measure", "network_and_texts", "parts", "train_kind"]
 
 KINDS: dict[str, dict[str, Any]] = {
     "two layers": {"layers": 2},
@@ -48,10 +48,7 @@ def train_kind(
         ValueError: another kind; as ``AttentionOnlyConfig`` and ``RepeatedTexts``.
     """
     s = settings
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-    texts = RepeatedTexts(s["symbols"], s["length"], s["shortest"], s["longest"], s["share"])
-    model = untrained(s, seed, **KINDS[kind])
+    model, texts, stream = network_and_texts(kind, s, seed)
     watched = randomness.generator(seed, "induction-heads", "watched")
     measured = {name: s[name] for name in ("size", "early", "late")}
     watch = Watch(model, texts, watched, **measured, **options)
@@ -61,12 +58,27 @@ def train_kind(
         steps=s["steps"],
         batch=s["batch"],
         learning_rate=s["learning_rate"],
-        generator=randomness.generator(seed, "induction-heads", "texts"),
+        generator=stream,
         every=s["every"],
         watch=watch,
         progress=progress,
     )
     return model, watch
+
+
+def network_and_texts(
+    kind: str, settings: Mapping[str, Any], seed: int
+) -> tuple[AttentionOnly, RepeatedTexts, torch.Generator]:
+    """What a training starts from: the network, the task, and where its texts are drawn from.
+
+    Arguments and errors as :func:`train_kind`.
+    """
+    s = settings
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    texts = RepeatedTexts(s["symbols"], s["length"], s["shortest"], s["longest"], s["share"])
+    stream = randomness.generator(seed, "induction-heads", "texts")
+    return untrained(s, seed, **KINDS[kind]), texts, stream
 
 
 def measure(
