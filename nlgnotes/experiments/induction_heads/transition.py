@@ -225,7 +225,7 @@ EXPERIMENT = Experiment(
         "fresh": 100,
         "runs": 5,
         "shares": [0, 0.5, 0.75],
-        "budget": 600,
+        "budget": 450,
         "enough": 0.5,
         "loops": LOOPS,
     },
