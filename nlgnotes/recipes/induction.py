@@ -57,7 +57,7 @@ RECIPES = (
         summary="two layers of attention, shortly before they learn to copy (about a minute)",
         make=make_snapshot,
         seed=EXPERIMENT.seed,
-        settings={"snapshot": "before the transition", "steps": 200, **_SHARED},
+        settings={"snapshot": "before the transition", "steps": 220, **_SHARED},
         metric="copied",
         tolerance=0.1,
     ),

@@ -149,12 +149,14 @@ class Watch:
 
 
 def transition(steps: Sequence[int], values: Sequence[float], least: float = 0.3) -> float | None:
-    """The step of the steepest rise: the middle of the interval in which a curve gains most.
+    """The step at which a curve has made half of its way up, from its first value to its largest.
+
+    Between two measurements it is taken as straight; the first crossing counts.
 
     Args:
         steps: where it was measured, in order.
         values: what was measured.
-        least: a curve that gains less than this in all has no transition.
+        least: a curve whose way is shorter than this has no transition.
 
     Returns:
         The step; None without a transition.
@@ -162,23 +164,21 @@ def transition(steps: Sequence[int], values: Sequence[float], least: float = 0.3
     Raises:
         ValueError: fewer than two values, or not one for each step.
 
-    >>> transition([0, 20, 40, 60], [0.0, 0.1, 0.8, 0.9])
+    >>> transition([0, 20, 40, 60], [0.0, 0.1, 0.7, 0.8])  # 0.4 lies half-way from 0.1 to 0.7
     30.0
     """
     if len(steps) != len(values) or len(steps) < 2:
         raise ValueError(
             f"steps and values must be equally many, at least 2; got {len(steps)}, {len(values)}"
         )
-    if max(values) - values[0] < least:
+    way = max(values) - values[0]
+    if way < least:
         return None
-    rates = [
-        (later - value) / (after - step)
-        for step, after, value, later in zip(
-            steps[:-1], steps[1:], values[:-1], values[1:], strict=True
-        )
-    ]
-    best = rates.index(max(rates))
-    return (steps[best] + steps[best + 1]) / 2
+    half = values[0] + way / 2
+    after = next(i for i, value in enumerate(values) if value >= half)
+    low, high = values[after - 1], values[after]
+    share = (half - low) / (high - low)
+    return steps[after - 1] + share * (steps[after] - steps[after - 1])
 
 
 def _round(number: Float[Tensor, ""] | float) -> float:

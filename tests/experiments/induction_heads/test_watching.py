@@ -90,10 +90,12 @@ def test_a_watch_ends_a_training_after_three_calls_above():
     assert "prefix" not in never.rows[0]
 
 
-def test_transition_is_the_steepest_rise():
-    assert transition([0, 20, 40, 60], [0.0, 0.1, 0.8, 0.9]) == 30
-    assert transition([0, 10, 40, 50], [0.0, 0.3, 0.9, 0.95]) == 5  # by step, not by interval
+def test_transition_is_half_of_the_way():
+    assert transition([0, 20, 40, 60], [0.0, 0.1, 0.7, 0.8]) == pytest.approx(30)
+    assert transition([0, 10, 40, 50], [0.2, 0.2, 0.8, 1.0]) == pytest.approx(30)
+    assert transition([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0]) == 5  # the first crossing
     assert transition([0, 20, 40], [0.5, 0.6, 0.75]) is None
-    assert transition([0, 20], [0.0, 0.3]) == 10
+    # A curve that falls is turned over by who asks.
+    assert transition([0, 20], [0.0, 4.0]) == 10 and transition([0, 20], [0.0, -4.0]) is None
     with pytest.raises(ValueError, match="equally many, at least 2; got 1, 1"):
         transition([0], [0.0])
