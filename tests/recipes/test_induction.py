@@ -1,4 +1,4 @@
-"""Two snapshots of one training: the first is the second's beginning, and both are what they say."""
+"""Two snapshots of one training: one is the beginning of the other, both are what they say."""
 
 import torch
 

@@ -17,6 +17,7 @@ SMALL = {
     "heads": 2,
     "batch": 2,
     "steps": 3,
+    "one layer": {"steps": 2},
     "learning_rate": 1e-3,
     "every": 2,
     "size": 3,
@@ -53,7 +54,7 @@ def test_the_measurement_runs_through_in_parts(monkeypatch):
         assert len(two["rows"][0]["prefix"]) == 4 and "patterns" not in two
         assert list(two["ablation"]) == ["none", "induction", "previous"]
         assert all(len(x) == 4 for rows in two["ablation"].values() for x in rows.values())
-        assert len(runs["one layer, smeared keys"]["own key"]) == 2
+        assert [row["step"] for row in runs["one layer"]["rows"]] == [0, 2]
     for by_share in data["shares"].values():
         assert list(by_share) == ["0", "1"]
         assert by_share["1"]["steps"] == [0, 2] and len(by_share["1"]["copied"]) == 2
