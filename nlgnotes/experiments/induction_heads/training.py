@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from nlgnotes import randomness
 from nlgnotes.networks.attention_only import AttentionOnly, AttentionOnlyConfig
@@ -78,8 +79,12 @@ def train(
     began = time.perf_counter()
     stopped = watch is not None and watch(0, float("nan"))
 
+    # Not that of `fit`, which would count the whole cycle.
+    bar = tqdm(total=steps, disable=not progress, unit="step", dynamic_ncols=False, ascii=True)
+
     def after(step: int, loss: float) -> None:
         losses.append(loss)
+        bar.update()
         if watch is not None and (step % every == 0 or step == steps):
             since = losses[(step - 1) // every * every :]
             if watch(step, sum(since) / len(since)):
@@ -88,7 +93,7 @@ def train(
             raise _Enough
 
     if not stopped:
-        with contextlib.suppress(_Enough):
+        with bar, contextlib.suppress(_Enough):
             fit(
                 model,
                 lambda chance: texts.draw(batch, chance).batch,
@@ -96,7 +101,7 @@ def train(
                 learning_rate=learning_rate,
                 warmup=RISE / CYCLE,
                 generator=generator,
-                progress=progress,
+                progress=False,
                 callback=after,
             )
     seconds = time.perf_counter() - began
