@@ -84,11 +84,12 @@ def matched_sets(
     Args:
         scores: of every head.
         size: heads in a set.
-        controls: how many other sets, drawn at random from the heads that are not in the first.
+        controls: how many other sets, all different, drawn from the heads not in the first.
         generator: where they are drawn from.
 
     Raises:
-        ValueError: a count below 1, or a layer with fewer other heads than it gives to the set.
+        ValueError: a count below 1, a layer with fewer other heads than it gives to the set, or
+            fewer different sets than asked for.
     """
     check_count("controls", controls)
     layers, heads = scores.shape
@@ -96,7 +97,9 @@ def matched_sets(
     order = scores.flatten().argsort(descending=True)[:size].tolist()
     chosen = sorted(divmod(at, heads) for at in order)
     others: list[list[Head]] = []
-    for _ in range(controls):
+    for _ in range(100 * controls):
+        if len(others) == controls:
+            break
         drawn: list[Head] = []
         for layer in range(layers):
             taken = [head for where, head in chosen if where == layer]
@@ -107,7 +110,10 @@ def matched_sets(
                 )
             order = torch.randperm(len(free), generator=generator).tolist()
             drawn += [(layer, free[i]) for i in order[: len(taken)]]
-        others.append(sorted(drawn))
+        if sorted(drawn) not in others:
+            others.append(sorted(drawn))
+    if len(others) < controls:
+        raise ValueError(f"there must be {controls} different other sets; found {len(others)}")
     return chosen, others
 
 
@@ -201,8 +207,8 @@ def _rounded(values: Tensor) -> Any:
 
 LOOPS: dict[str, Any] = {
     "model": "python-docs-lm",
-    "heads": 3,
-    "controls": 4,
+    "heads": 2,
+    "controls": 3,
     "sources": ["python topics", "standard library", "numpy"],
     "prefix": 20,
     "new": 80,

@@ -221,7 +221,7 @@ EXPERIMENT = Experiment(
         "late": 120,
         "fresh": 100,
         "runs": 5,
-        "shares": [0, 0.5, 0.75],
+        "shares": [0.75],
         "budget": 400,
         "enough": 0.5,
         "loops": LOOPS,

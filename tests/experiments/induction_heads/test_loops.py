@@ -60,12 +60,15 @@ def test_scores_of_a_decoder_that_looks_everywhere_alike():
 
 def test_matched_sets_have_as_many_heads_in_each_layer():
     scores = torch.tensor([[0.9, 0.1, 0.2, 0.8], [0.0, 0.7, 0.1, 0.1]])
-    chosen, others = matched_sets(scores, 3, 20, generator(3))
-    assert chosen == [(0, 0), (0, 3), (1, 1)] and len(others) == 20
+    # Of the first layer both other heads are taken, of the second one of three.
+    chosen, others = matched_sets(scores, 3, 3, generator(3))
+    assert chosen == [(0, 0), (0, 3), (1, 1)] and len(others) == 3
     for heads in others:
         assert [layer for layer, _ in heads] == [0, 0, 1]
         assert not set(heads) & set(chosen) and len(set(heads)) == 3
-    assert len({tuple(heads) for heads in others}) > 1
+    assert len({tuple(heads) for heads in others}) == 3
+    with pytest.raises(ValueError, match="there must be 4 different other sets; found 3"):
+        matched_sets(scores, 3, 4, generator(3))
     with pytest.raises(ValueError, match="layer 0 must have 3 heads outside the set; got 1"):
         matched_sets(torch.tensor([[0.9, 0.8, 0.7, 0.1]]), 3, 1, generator(0))
 
