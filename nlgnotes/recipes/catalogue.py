@@ -5,6 +5,7 @@ from nlgnotes.experiments.calibration import prompt_biases
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
+from nlgnotes.experiments.induction_heads import transition
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
@@ -15,6 +16,7 @@ from nlgnotes.recipes import (
     dialogue,
     few_shot,
     game24,
+    induction,
     language_models,
     python_docs,
     reasoning,
@@ -25,7 +27,16 @@ __all__ = ["EXPERIMENTS", "RECIPES"]
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for models in (language_models, python_docs, dialogue, dates, reasoning, game24, few_shot)
+    for models in (
+        language_models,
+        python_docs,
+        dialogue,
+        dates,
+        reasoning,
+        game24,
+        few_shot,
+        induction,
+    )
     for recipe in models.RECIPES
 }
 """The recipe of every shipped checkpoint. One that starts from another comes after it."""
@@ -43,6 +54,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         self_consistency,
         search_against_samples,
         prompt_biases,
+        transition,
     )
 }
 """The experiment behind every shipped measurement."""
