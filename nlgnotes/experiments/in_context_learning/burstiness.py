@@ -1,0 +1,117 @@
+"""In-context against in-weights learning: bursty or i.i.d. documents × mapping.
+
+In the sense of Chan et al. 2022 (arXiv:2205.05055), with items that have no variation of their own,
+so that the exact predictor of each cell is known.
+Taught in: book/in-context-learning.ipynb.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nlgnotes import randomness
+from nlgnotes.experiments.in_context_learning.demonstrations import untrained_reader
+from nlgnotes.networks.transformer import Decoder
+from nlgnotes.tasks.item_labels import ItemDocuments, ItemLabels
+from nlgnotes.training.history import History
+from nlgnotes.training.loop import fit
+
+__all__ = ["CELLS", "cell_scores", "family_of_cell", "train_cell"]
+
+CELLS = {
+    f"{'bursty' if bursty else 'i.i.d.'}, {mapping}": {"bursty": bursty, "mapping": mapping}
+    for bursty in (True, False)
+    for mapping in ("fixed", "per document")
+}
+"""What the documents of training are like, by the name of the cell."""
+
+Settings = Mapping[str, Any]
+
+
+def family_of_cell(settings: Settings, cell: str) -> ItemLabels:
+    """The documents of a cell.
+
+    Args:
+        settings: ``items``: the arguments of ``tasks.item_labels.ItemLabels`` that all cells share.
+        cell: one of :data:`CELLS`.
+
+    Raises:
+        ValueError: another cell.
+    """
+    if cell not in CELLS:
+        raise ValueError(f"cell must be one of {'; '.join(CELLS)}; got {cell!r}")
+    return ItemLabels(**settings["items"], **CELLS[cell])
+
+
+def train_cell(
+    cell: str, settings: Settings, seed: int, progress: bool = False
+) -> tuple[Decoder, History]:
+    """A decoder, trained to predict the labels in documents of one cell.
+
+    For one seed the decoders of all cells start from the same weights.
+
+    Args:
+        cell: one of :data:`CELLS`.
+        settings: as in :func:`family_of_cell` and ``untrained_reader``; ``batch``, ``steps``,
+            ``learning_rate``.
+        seed: of weights and documents.
+        progress: show a bar.
+
+    Raises:
+        ValueError: as :func:`family_of_cell` and ``training.fit``.
+    """
+    family, s = family_of_cell(settings, cell), settings
+    model = untrained_reader(family.vocab_size, family.length, s, seed)
+    history = fit(
+        model,
+        lambda generator: family.batch(family.sample(s["batch"], generator)),
+        steps=s["steps"],
+        learning_rate=s["learning_rate"],
+        generator=randomness.generator(seed, "burstiness", "documents", cell),
+        progress=progress,
+    )
+    return model, history
+
+
+@torch.no_grad()
+def cell_scores(
+    model: Callable[[Tensor], Tensor],
+    family: ItemLabels,
+    settings: Settings,
+    seed: int,
+) -> dict[str, dict[str, float]]:
+    """The two tests of a model, and of the exact predictor of its training.
+
+    Args:
+        model: tokens to logits.
+        family: the documents of its training.
+        settings: ``documents``, of each test.
+        seed: of the documents; for one seed all cells get the same.
+
+    Returns:
+        ``in context``: the share of queries answered with the label that their item has in the
+        context, where it contradicts the fixed mapping; ``in weights``: the share answered with
+        the fixed mapping, where the item is not in the context. Each for ``model`` and ``exact``;
+        a predictor to whom several labels are alike is right by chance, with their share.
+    """
+    found = {}
+    for name in ("in context", "in weights"):
+        stream = randomness.generator(seed, "burstiness", name)
+        draw = family.in_context_test if name == "in context" else family.in_weights_test
+        documents = draw(settings["documents"], stream)
+        beliefs = family.label_log_probs(model(family.batch(documents).inputs))
+        found[name] = {
+            "model": _right(beliefs.double().exp(), documents),
+            "exact": _right(family.posterior(documents), documents),
+        }
+    return found
+
+
+def _right(beliefs: Tensor, documents: ItemDocuments) -> float:
+    """The share of queries whose label is the likeliest; of several alike, each its share."""
+    query = beliefs[:, -1]
+    best = query == query.amax(-1, keepdim=True)
+    hit = best.gather(1, documents.labels[:, -1:])[:, 0]
+    return round(float((hit / best.sum(-1)).double().mean()), 6)
