@@ -4,6 +4,7 @@ from nlgnotes.experiments.architectures import training_signal
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
+from nlgnotes.experiments.in_context_learning import meta_learning
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.repetition import unlikelihood
@@ -28,6 +29,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         length_generalisation,
         training_signal,
         safe_reply_and_mmi,
+        meta_learning,
     )
 }
 """The experiment behind every shipped measurement."""
