@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from nlgnotes import randomness
 from nlgnotes.experiments.experiment import Experiment
@@ -26,7 +27,6 @@ from nlgnotes.experiments.in_context_learning.demonstrations import (
     train_on_documents,
     untrained_reader,
 )
-from nlgnotes.networks.transformer import Decoder
 from nlgnotes.training.history import History
 from nlgnotes.validation import check_count
 
@@ -36,7 +36,7 @@ Settings = Mapping[str, Any]
 
 
 def reading_tests(
-    models: Mapping[str, Decoder], settings: Settings, seed: int
+    models: Mapping[str, Callable[[Tensor], Tensor]], settings: Settings, seed: int
 ) -> dict[str, dict[str, list[float]]]:
     """Frozen models on fresh documents, by the number of demonstrations.
 
