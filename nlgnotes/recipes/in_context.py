@@ -10,7 +10,7 @@ from nlgnotes.experiments.in_context_learning.demonstrations import (
     family_of,
     train_on_documents,
 )
-from nlgnotes.experiments.in_context_learning.frozen_weights import SETTINGS
+from nlgnotes.experiments.in_context_learning.frozen_weights import EXPERIMENT
 from nlgnotes.intervals import mean_interval
 from nlgnotes.recipes.recipe import Made, Recipe
 
@@ -46,7 +46,7 @@ RECIPES = tuple(
         summary=f"a decoder that reads labelled examples, {what} (about a minute)",
         make=make_reader,
         seed=1000,
-        settings={"arm": arm, **SETTINGS["demonstrations"]},
+        settings={"arm": arm, **EXPERIMENT.settings},
         metric="kl_to_posterior",
         tolerance=0.05,
     )

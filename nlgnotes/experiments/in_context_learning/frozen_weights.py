@@ -1,6 +1,6 @@
-"""What frozen weights learn from a prompt: accuracy by shots, random labels, and the 2 × 2.
+"""What frozen weights learn from a prompt: accuracy by shots, right labels and random ones.
 
-The measurement of the lecture. Taught in: book/in-context-learning.ipynb.
+A measurement. Taught in: book/in-context-learning.ipynb.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,12 +12,6 @@ from torch import Tensor
 
 from nlgnotes import randomness
 from nlgnotes.experiments.experiment import Experiment
-from nlgnotes.experiments.in_context_learning.burstiness import (
-    CELLS,
-    cell_scores,
-    family_of_cell,
-    train_cell,
-)
 from nlgnotes.experiments.in_context_learning.demonstrations import (
     ARMS,
     beliefs,
@@ -30,7 +24,7 @@ from nlgnotes.experiments.in_context_learning.demonstrations import (
 from nlgnotes.training.history import History
 from nlgnotes.validation import check_count
 
-__all__ = ["EXPERIMENT", "SETTINGS", "measure", "reading_tests"]
+__all__ = ["EXPERIMENT", "measure", "reading_tests"]
 
 Settings = Mapping[str, Any]
 
@@ -82,28 +76,23 @@ def measure(
     """The tests of every training seed.
 
     Args:
-        settings: as in the functions of this folder: ``demonstrations`` (of the documents of
-            labelled examples) and ``burstiness`` (of items and labels), each with ``runs``,
-            how many training seeds (``seed``, ``seed + 1``, …).
+        settings: as in the functions of ``demonstrations``, ``documents`` (of each test) and
+            ``runs``, how many training seeds (``seed``, ``seed + 1``, …).
         seed: the first training seed.
         progress: show bars.
         keep: see ``experiment.Experiment``.
 
     Returns:
-        ``demonstrations``: for each seed the tests of :func:`reading_tests`, and for each arm
-        ``loss`` (of each twentieth of its training, in nats) and ``seconds``. ``burstiness``: for
-        each seed and each of ``CELLS`` its scores, ``loss`` and ``seconds``.
+        ``runs``: for each seed its ``tests``, those of :func:`reading_tests`, and ``training``:
+        for each arm ``loss`` (of each twentieth of its training, in nats) and ``seconds``.
     """
-    data: dict[str, Any] = {}
-    for name, run in (("demonstrations", _read_documents), ("burstiness", _fill_cells)):
-        own = settings[name]
-        check_count("runs", own["runs"])
-        seeds = range(seed, seed + own["runs"])
-        data[name] = {str(s): keep(f"{name}-{s}", partial(run, own, s, progress)) for s in seeds}
-    return data
+    check_count("runs", settings["runs"])
+    seeds = range(seed, seed + settings["runs"])
+    runs = {str(s): keep(f"seed-{s}", partial(_one_run, settings, s, progress)) for s in seeds}
+    return {"runs": runs}
 
 
-def _read_documents(settings: Settings, seed: int, progress: bool) -> dict[str, Any]:
+def _one_run(settings: Settings, seed: int, progress: bool) -> dict[str, Any]:
     family = family_of(settings, "per document")
     length = family.length(settings["examples"])
     models = {"untrained": untrained_reader(family.vocab_size, length, settings, seed)}
@@ -112,15 +101,6 @@ def _read_documents(settings: Settings, seed: int, progress: bool) -> dict[str, 
         models[arm], history = train_on_documents(arm, settings, seed, progress)
         training[arm] = _summary(history)
     return {"tests": reading_tests(models, settings, seed), "training": training}
-
-
-def _fill_cells(settings: Settings, seed: int, progress: bool) -> dict[str, Any]:
-    found = {}
-    for cell in CELLS:
-        model, history = train_cell(cell, settings, seed, progress)
-        scores = cell_scores(model, family_of_cell(settings, cell), settings, seed)
-        found[cell] = scores | _summary(history)
-    return found
 
 
 def _summary(history: History) -> dict[str, Any]:
@@ -132,13 +112,15 @@ def _summary(history: History) -> dict[str, Any]:
     }
 
 
-_NETWORK = {"width": 64, "layers": 2, "heads": 4, "hidden": 128, "initial_scale": 6.0}
-
-SETTINGS = {
-    "demonstrations": {
+EXPERIMENT = Experiment(
+    name="in-context-learning",
+    summary="beliefs after each demonstration: three training seeds (about 4 minutes)",
+    measure=measure,
+    seed=0,
+    settings={
         "family": {"kinds": 4, "words": 8, "words_per_example": 2, "tilt": 4.0},
         "arms": {
-            "per document": {"family": {"mapping": "per document"}, "steps": 1500},
+            "per document": {"family": {"mapping": "per document"}, "steps": 1800},
             "fixed": {"family": {"mapping": "fixed"}, "steps": 200},
             "bursty": {
                 "family": {"mapping": "fixed", "burst": 100.0, "decay": 0.3},
@@ -146,33 +128,19 @@ SETTINGS = {
             },
         },
         "examples": 9,
+        "width": 64,
+        "layers": 2,
+        "heads": 4,
+        "hidden": 128,
+        "initial_scale": 6.0,
         "batch": 32,
         "learning_rate": 3e-3,
         "documents": 2000,
         "runs": 3,
-        **_NETWORK,
     },
-    "burstiness": {
-        "items": {"letters": 8, "labels": 8, "pairs": 8, "copies": 2},
-        "batch": 64,
-        "steps": 500,
-        "learning_rate": 3e-3,
-        "documents": 2000,
-        "runs": 3,
-        **_NETWORK,
-    },
-}
-"""What the measurement chose; the shipped checkpoints are trained with the same."""
-
-EXPERIMENT = Experiment(
-    name="in-context-learning",
-    summary="accuracy by shots, random labels and the 2 × 2: three training seeds (10 minutes)",
-    measure=measure,
-    seed=0,
-    settings=SETTINGS,
     headline=lambda data: (
-        sum(run["tests"]["per document"]["right"][-1] for run in data["demonstrations"].values())
-        / len(data["demonstrations"])
+        sum(run["tests"]["per document"]["right"][-1] for run in data["runs"].values())
+        / len(data["runs"])
     ),
     tolerance=0.1,
 )

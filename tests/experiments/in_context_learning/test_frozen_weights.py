@@ -6,13 +6,11 @@ import pytest
 import torch
 
 from nlgnotes.experiments.in_context_learning import frozen_weights
-from nlgnotes.experiments.in_context_learning.burstiness import CELLS
 from nlgnotes.experiments.in_context_learning.demonstrations import ARMS, family_of
 from nlgnotes.experiments.in_context_learning.frozen_weights import measure, reading_tests
-from tests.experiments.in_context_learning import test_burstiness, test_demonstrations
+from tests.experiments.in_context_learning import test_demonstrations
 
 DOCUMENTS = test_demonstrations.SMALL | {"documents": 50, "runs": 2}
-SETTINGS = {"demonstrations": DOCUMENTS, "burstiness": test_burstiness.SMALL | {"runs": 1}}
 
 
 def test_the_measurement_runs_through():
@@ -22,13 +20,12 @@ def test_the_measurement_runs_through():
         parts.append(part)
         return json.loads(json.dumps(compute()))
 
-    data = measure(SETTINGS, 3, progress=False, keep=keep)
-    assert parts == ["demonstrations-3", "demonstrations-4", "burstiness-3"]
-    for run in data["demonstrations"].values():
+    data = measure(DOCUMENTS, 3, progress=False, keep=keep)
+    assert parts == ["seed-3", "seed-4"]
+    for run in data["runs"].values():
         assert set(run["training"]) == set(ARMS)
         for test in run["tests"].values():
             assert all(len(curve) == 3 for curve in test.values())
-    assert set(data["burstiness"]["3"]) == set(CELLS)
     json.dumps(data, allow_nan=False)
 
 
@@ -51,6 +48,6 @@ def test_each_reader_is_compared_with_the_posterior_of_its_own_training():
 
 
 def test_settings_of_the_shipped_measurement_fit():
-    settings = frozen_weights.SETTINGS["demonstrations"]
+    settings = frozen_weights.EXPERIMENT.settings
     assert set(settings["arms"]) == set(ARMS)
     assert all(family_of(settings, arm).kinds == 4 for arm in ARMS)
