@@ -4,7 +4,7 @@ from nlgnotes.experiments.architectures import training_signal
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
-from nlgnotes.experiments.in_context_learning import frozen_weights, meta_learning
+from nlgnotes.experiments.in_context_learning import burstiness, frozen_weights, meta_learning
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.repetition import unlikelihood
@@ -31,6 +31,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         safe_reply_and_mmi,
         meta_learning,
         frozen_weights,
+        burstiness,
     )
 }
 """The experiment behind every shipped measurement."""

@@ -23,7 +23,7 @@ class ItemDocuments(NamedTuple):
     """Documents in parts; the last pair of each is its query.
 
     Args:
-        items: 0 to ``letters**2 - 1``, int64 ``[n, pairs + 1]``.
+        items: 0 to ``items - 1``, int64 ``[n, pairs + 1]``.
         labels: 0 to ``labels - 1``, int64 ``[n, pairs + 1]``.
     """
 
@@ -35,18 +35,17 @@ class ItemDocuments(NamedTuple):
 class ItemLabels:
     """Documents ``item label item label … query label``, by how they repeat items, and by mapping.
 
-    An item is a name of two letters, each one of ``letters``. In a bursty document
-    ``pairs / copies`` different items each stand ``copies`` times in the context, in any order,
-    and the query is one of them. Otherwise every item is drawn from all of them, independently.
-    In every document the label of the item (a, b) is a + b mod ``labels`` (``"fixed"``), so that
-    neither letter alone tells it; or it is drawn uniformly, for each item of each document anew.
+    In a bursty document ``pairs / copies`` different items each stand ``copies`` times in the
+    context, in any order, and the query is one of them. Otherwise every item is drawn from all
+    of them, independently. The label of item i is i mod ``labels`` in every document
+    (``"fixed"``), or is drawn uniformly, for each item of each document anew.
 
-    Token ids: 0 the start, 1 to ``labels`` the labels, then the first letters, then the second
-    ones. The two properties are those that Chan et al. 2022 vary (arXiv:2205.05055), on items
-    without variation of their own. Taught in: book/in-context-learning.ipynb.
+    Token ids: 0 the start, 1 to ``labels`` the labels, then the items. The two properties are
+    those that Chan et al. 2022 vary (arXiv:2205.05055), on items without variation of their own.
+    Taught in: book/in-context-learning.ipynb.
 
     Args:
-        letters: how many first letters there are, and second ones.
+        items: how many there are.
         labels: how many there are, at least 2.
         pairs: in the context of the query.
         copies: of each item of a bursty document; divides ``pairs``.
@@ -56,14 +55,14 @@ class ItemLabels:
     Raises:
         ValueError: a count out of range, or another mapping.
 
-    >>> family = ItemLabels(letters=3, labels=2, pairs=4, copies=2)
-    >>> family.items, family.vocab_size, family.length
-    (9, 9, 15)
+    >>> family = ItemLabels(items=6, labels=2, pairs=4, copies=2)
+    >>> family.vocab_size, family.length
+    (9, 10)
     """
 
-    letters: int = 8
+    items: int = 32
     labels: int = 8
-    pairs: int = 12
+    pairs: int = 9
     copies: int = 3
     mapping: str = "per document"
     bursty: bool = True
@@ -76,32 +75,23 @@ class ItemLabels:
             raise ValueError(
                 f"pairs must be a multiple of copies = {self.copies}; got {self.pairs}"
             )
-        check_count("letters", self.letters)
-        if self.items <= self.pairs // self.copies:
-            raise ValueError(
-                f"letters must make more than {self.pairs // self.copies} items; got {self.letters}"
-            )
+        check_count("items", self.items, self.pairs // self.copies + 1)
         if self.mapping not in MAPPINGS:
             raise ValueError(f"mapping must be one of {', '.join(MAPPINGS)}; got {self.mapping!r}")
 
     @property
-    def items(self) -> int:
-        """How many items there are."""
-        return self.letters**2
-
-    @property
     def vocab_size(self) -> int:
-        """All ids: start, labels, letters."""
-        return 1 + self.labels + 2 * self.letters
+        """All ids: start, labels, items."""
+        return 1 + self.labels + self.items
 
     @property
     def length(self) -> int:
         """Tokens of a document, the start not counted."""
-        return 3 * (self.pairs + 1)
+        return 2 * (self.pairs + 1)
 
     def usual_label(self, items: Int[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
         """The label of each item in the fixed mapping."""
-        return (items // self.letters + items % self.letters) % self.labels
+        return items % self.labels
 
     def sample(self, n: int, generator: torch.Generator) -> ItemDocuments:
         """Draw documents as they are in training.
@@ -152,17 +142,15 @@ class ItemLabels:
             ValueError: items or labels out of range, or of other shapes.
         """
         items, labels = self._check(documents)
-        first = 1 + self.labels + items // self.letters
-        second = 1 + self.labels + self.letters + items % self.letters
-        tokens = torch.stack((first, second, labels + 1), -1).flatten(1)
-        mask = (torch.arange(tokens.shape[1]) % 3 == 2).repeat(len(tokens), 1)
+        tokens = torch.stack((items + 1 + self.labels, labels + 1), -1).flatten(1)
+        mask = (torch.arange(tokens.shape[1]) % 2 == 1).repeat(len(tokens), 1)
         return Batch(F.pad(tokens[:, :-1], (1, 0)), tokens, mask)
 
     def label_log_probs(
         self, logits: Float[Tensor, "n time vocab"]
     ) -> Float[Tensor, "n places labels"]:
         """A decoder's belief about each label: its logits on a batch, over the labels alone."""
-        return logits[:, 2::3, 1 : self.labels + 1].log_softmax(-1)
+        return logits[:, 1::2, 1 : self.labels + 1].log_softmax(-1)
 
     def posterior(self, documents: ItemDocuments) -> Float[Tensor, "n places labels"]:
         """What the best predictor believes about each label before it is read.

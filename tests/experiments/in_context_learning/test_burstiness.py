@@ -1,5 +1,7 @@
 """The 2 × 2: its cells, its two tests, and what a known predictor gets in them."""
 
+import json
+
 import pytest
 import torch
 
@@ -7,11 +9,12 @@ from nlgnotes.experiments.in_context_learning.burstiness import (
     CELLS,
     cell_scores,
     family_of_cell,
+    measure,
     train_cell,
 )
 
 SMALL = {
-    "items": {"letters": 3, "labels": 3, "pairs": 4, "copies": 2},
+    "items": {"items": 9, "labels": 3, "pairs": 4, "copies": 2},
     "width": 16,
     "layers": 1,
     "heads": 2,
@@ -41,18 +44,13 @@ def test_cells_cross_two_properties():
 def test_predictors_that_know_one_thing_pass_one_test():
     family = family_of_cell(SMALL, "bursty, per document")
 
-    def letters(tokens):
-        return (tokens[:, 1:-1:3] - 4) * 3 + tokens[:, 2::3] - 7
-
     def by_weights(tokens):
         """The fixed mapping, for the query."""
-        items = letters(tokens)[:, -1]
-        told = (items // 3 + items % 3) % 3
-        return last(tokens, told)
+        return last(tokens, (tokens[:, -1] - 4) % 3)
 
     def by_context(tokens):
         """The label of the latest equal item; the first label where there is none."""
-        items, labels = letters(tokens), tokens[:, 3::3] - 1
+        items, labels = tokens[:, 1::2], tokens[:, 2::2] - 1
         told = torch.zeros(len(tokens), dtype=torch.long)
         for place in range(items.shape[1] - 1):
             same = items[:, place] == items[:, -1]
@@ -87,3 +85,17 @@ def test_cells_start_from_the_same_weights():
     assert torch.allclose(a.embedding, b.embedding, atol=1e-9)
     model, history = train_cell("bursty, fixed", SMALL, 5)
     assert history.steps == 3 and not torch.allclose(model.embedding, a.embedding, atol=1e-4)
+
+
+def test_the_measurement_runs_through_in_parts():
+    parts = []
+
+    def keep(part, compute):
+        parts.append(part)
+        return json.loads(json.dumps(compute()))
+
+    data = measure(SMALL | {"runs": 2}, 3, progress=False, keep=keep)
+    assert parts == [f"seed-{s}-cell-{i}" for s in (3, 4) for i in range(4)]
+    assert list(data["runs"]) == ["3", "4"] and list(data["runs"]["3"]) == list(CELLS)
+    assert data["chance"] == 1 / 3
+    json.dumps(data, allow_nan=False)
