@@ -57,8 +57,8 @@ def train_cell(
 
     Args:
         cell: one of :data:`CELLS`.
-        settings: as in :func:`family_of_cell` and ``untrained_reader``; ``batch``, ``steps``,
-            ``learning_rate``.
+        settings: as in :func:`family_of_cell` and ``untrained_reader``; ``batch``,
+            ``learning_rate``; ``steps`` by mapping.
         seed: of weights and documents.
         progress: show a bar.
 
@@ -70,7 +70,7 @@ def train_cell(
     history = fit(
         model,
         lambda generator: family.batch(family.sample(s["batch"], generator)),
-        steps=s["steps"],
+        steps=s["steps"][family.mapping],
         learning_rate=s["learning_rate"],
         generator=randomness.generator(seed, "burstiness", "documents", cell),
         progress=progress,
@@ -174,7 +174,7 @@ EXPERIMENT = Experiment(
         "hidden": 128,
         "initial_scale": 6.0,
         "batch": 64,
-        "steps": 900,
+        "steps": {"fixed": 300, "per document": 1100},
         "learning_rate": 4e-3,
         "documents": 2000,
         "runs": 3,

@@ -21,7 +21,7 @@ SMALL = {
     "hidden": 32,
     "initial_scale": 4.0,
     "batch": 16,
-    "steps": 3,
+    "steps": {"fixed": 3, "per document": 3},
     "learning_rate": 1e-2,
     "documents": 400,
 }
@@ -80,7 +80,7 @@ def test_all_labels_alike_are_right_by_their_share():
 
 
 def test_cells_start_from_the_same_weights():
-    quiet = SMALL | {"steps": 1, "learning_rate": 1e-12}
+    quiet = SMALL | {"learning_rate": 1e-12}
     a, b = (train_cell(cell, quiet, 5)[0] for cell in list(CELLS)[:2])
     assert torch.allclose(a.embedding, b.embedding, atol=1e-9)
     model, history = train_cell("bursty, fixed", SMALL, 5)
