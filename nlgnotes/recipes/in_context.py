@@ -14,7 +14,14 @@ from nlgnotes.experiments.in_context_learning.frozen_weights import EXPERIMENT
 from nlgnotes.intervals import mean_interval
 from nlgnotes.recipes.recipe import Made, Recipe
 
-__all__ = ["RECIPES", "make_reader"]
+__all__ = ["RECIPES", "WORDS", "make_reader"]
+
+WORDS = (
+    *("<start>", "A", "B", "C", "D", "|"),
+    *("cloud", "match", "coin", "tune", "rain", "goal", "bank", "song"),
+    "<null>",
+)
+"""How the ids are written: the labels, the separator, then a weak and a strong word a kind."""
 
 
 def make_reader(recipe: Recipe, work: Path, progress: bool) -> Made:
@@ -37,7 +44,7 @@ def make_reader(recipe: Recipe, work: Path, progress: bool) -> Made:
         "kl_to_posterior": asdict(mean_interval(read.distances()["kl"].mean(1))),
         f"accuracy_at_{s['examples'] - 1}": asdict(mean_interval(right, bounds=(0, 1))),
     }
-    return Made(model, {"task": "labelled examples"}, metrics, history)
+    return Made(model, {"task": "labelled examples"}, metrics, history, WORDS)
 
 
 RECIPES = tuple(
