@@ -96,8 +96,9 @@ def cell_scores(
     Returns:
         ``in context``: the share of queries answered with the label that their item has in the
         context, where it contradicts the fixed mapping; ``in weights``: the share answered with
-        the fixed mapping, where the item is not in the context. Each for ``model`` and ``exact``;
-        a predictor to whom several labels are alike is right by chance, with their share.
+        the fixed mapping, where the item is not in the context. Each for ``model``; ``exact``;
+        and ``counting``, who says the context's most frequent label and reads no item. A predictor
+        to whom several labels are alike is right by chance, with their share.
     """
     found = {}
     for name in ("in context", "in weights"):
@@ -108,8 +109,15 @@ def cell_scores(
         found[name] = {
             "model": _right(beliefs.double().exp(), documents),
             "exact": _right(family.posterior(documents), documents),
+            "counting": _right(_counted(documents, family.labels), documents),
         }
     return found
+
+
+def _counted(documents: ItemDocuments, labels: int) -> Tensor:
+    """How often each label stands in the context, at the query alone: ``[n, 1, labels]``."""
+    shown = torch.nn.functional.one_hot(documents.labels[:, :-1], labels)
+    return shown.sum(1, keepdim=True).double()
 
 
 def measure(

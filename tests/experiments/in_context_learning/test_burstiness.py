@@ -63,7 +63,11 @@ def test_predictors_that_know_one_thing_pass_one_test():
         return logits
 
     found = cell_scores(by_weights, family, SMALL, 3)
+    counting = found["in context"].pop("counting")
+    # Two items, each with one of two labels: alike, and then right, or different, and then half.
+    assert 0.5 < counting < 1.0
     assert found["in context"] == {"model": 0.0, "exact": 1.0}
+    assert 0.1 < found["in weights"].pop("counting") < 0.6
     assert found["in weights"] == {"model": 1.0, "exact": pytest.approx(1 / 3, abs=1e-6)}
     found = cell_scores(by_context, family, SMALL, 3)
     assert found["in context"]["model"] == 1.0
