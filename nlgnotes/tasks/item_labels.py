@@ -62,8 +62,8 @@ class ItemLabels:
 
     items: int = 32
     labels: int = 8
-    pairs: int = 9
-    copies: int = 3
+    pairs: int = 4
+    copies: int = 2
     mapping: str = "per document"
     bursty: bool = True
 

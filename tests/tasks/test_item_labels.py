@@ -91,8 +91,8 @@ def test_a_batch_shows_items_and_asks_for_labels():
     ("change", "message"),
     [
         ({"labels": 1}, "labels"),
-        ({"copies": 5}, "pairs must be a multiple of copies = 5; got 9"),
-        ({"items": 3}, "items must be an integer of at least 4; got 3"),
+        ({"copies": 5}, "pairs must be a multiple of copies = 5; got 4"),
+        ({"items": 2}, "items must be an integer of at least 3; got 2"),
         ({"mapping": "free"}, "mapping must be one of fixed, per document; got 'free'"),
     ],
 )
