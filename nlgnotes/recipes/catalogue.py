@@ -5,6 +5,7 @@ from nlgnotes.experiments.calibration import prompt_biases
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
+from nlgnotes.experiments.in_context_learning import burstiness, frozen_weights, meta_learning
 from nlgnotes.experiments.induction_heads import transition
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
@@ -16,6 +17,7 @@ from nlgnotes.recipes import (
     dialogue,
     few_shot,
     game24,
+    in_context,
     induction,
     language_models,
     python_docs,
@@ -32,10 +34,11 @@ RECIPES: dict[str, Recipe] = {
         python_docs,
         dialogue,
         dates,
-        reasoning,
-        game24,
+        in_context,
         few_shot,
         induction,
+        reasoning,
+        game24,
     )
     for recipe in models.RECIPES
 }
@@ -50,11 +53,14 @@ EXPERIMENTS: dict[str, Experiment] = {
         length_generalisation,
         training_signal,
         safe_reply_and_mmi,
+        meta_learning,
+        frozen_weights,
+        burstiness,
+        prompt_biases,
+        transition,
         scratchpad,
         self_consistency,
         search_against_samples,
-        prompt_biases,
-        transition,
     )
 }
 """The experiment behind every shipped measurement."""
