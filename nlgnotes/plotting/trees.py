@@ -62,7 +62,7 @@ def search_tree(
     ax.axis("off")
     for column, title in enumerate(titles):
         ax.text(column, -0.8, title, ha="center", va="center", fontsize=11, color=GREY)
-    above = {0: _box(ax, 0, (rows - 1) / 2, root, True, False)}
+    above = {0: _box(ax, 0.0, (rows - 1) / 2, root, True, False)}
     for column, level in enumerate(levels, 1):
         kept = {}
         for place, node in enumerate(level):
@@ -72,7 +72,7 @@ def search_tree(
                     f"got {node.parent}"
                 )
             y = (rows - 1) / 2 + place - (len(level) - 1) / 2
-            box = _box(ax, column, y, node.text, node.kept, node.goal)
+            box = _box(ax, float(column), y, node.text, node.kept, node.goal)
             line = {"color": BLUE if node.kept else "0.75", "lw": 1.6 if node.kept else 0.8}
             (x0, y0), (x1, y1) = above[node.parent], box
             ax.plot([x0 + 0.38, x1 - 0.38], [y0, y1], zorder=0, **line)
