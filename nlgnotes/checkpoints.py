@@ -31,10 +31,10 @@ __all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
 FORMAT = 1
 FOLDER = Path(__file__).parent / "shipped" / "checkpoints"  # the shipped ones
 ARCHITECTURES = {
-    "attention-only": (AttentionOnly, AttentionOnlyConfig),
     "decoder": (Decoder, DecoderConfig),
     "encoder-decoder": (EncoderDecoder, EncoderDecoderConfig),
     "lstm": (LSTMModel, LSTMConfig),
+    "attention-only": (AttentionOnly, AttentionOnlyConfig),
 }
 KEYS = {"format", "architecture", "config", "words", "tokenizer", "recipe", "metrics", "sha256"}
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

@@ -190,7 +190,8 @@ def test_other_dtypes_are_refused(saved, tmp_path, dtype):
         ({"format": 99}, "config.json: format must be 1; got 99"),
         (
             {"architecture": "rnn"},
-            "config.json: architecture must be one of decoder, encoder-decoder, lstm; got 'rnn'",
+            "config.json: architecture must be one of decoder, encoder-decoder, lstm, "
+            "attention-only; got 'rnn'",
         ),
         ({"words": ["a"]}, "config.json: words must be 5 different strings"),
         ({"words": "abcde"}, "config.json: words must be 5 different strings in a list; got abcde"),
