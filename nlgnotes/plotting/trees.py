@@ -89,7 +89,7 @@ def _box(ax, x: float, y: float, text: str, kept: bool | None, goal: bool) -> tu
         "facecolor": "white",
         "edgecolor": colour,
         "linewidth": 2.0 if kept or goal else 0.8,
-        "linestyle": "dashed" if kept is False and not goal else "solid",
+        "linestyle": "--" if kept is False and not goal else "-",
     }
     style = {"ha": "center", "va": "center", "fontsize": 11, "bbox": frame, "zorder": 3}
     ax.text(x, y, text, color=GREY if kept is False and not goal else "black", **style)
