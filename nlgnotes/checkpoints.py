@@ -16,6 +16,7 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 
 from nlgnotes.files import replace_folder
+from nlgnotes.networks.attention_only import AttentionOnly, AttentionOnlyConfig
 from nlgnotes.networks.base import Config
 from nlgnotes.networks.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.networks.lstm import LSTMConfig, LSTMModel
@@ -30,6 +31,7 @@ __all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
 FORMAT = 1
 FOLDER = Path(__file__).parent / "shipped" / "checkpoints"  # the shipped ones
 ARCHITECTURES = {
+    "attention-only": (AttentionOnly, AttentionOnlyConfig),
     "decoder": (Decoder, DecoderConfig),
     "encoder-decoder": (EncoderDecoder, EncoderDecoderConfig),
     "lstm": (LSTMModel, LSTMConfig),

@@ -119,6 +119,12 @@ def test_an_explorer_stands_alone_above_the_caption(first):
     assert sources[at + 1].startswith("**Fig. 2** Move it.")
 
 
+def test_a_drawing_takes_the_place_of_its_twin_as_an_explorer_does():
+    for name in ("explorer", "drawing"):
+        assert cells.explored(f"stops = {{}}\n{name}(show, stops, alt='')") == "show"
+    assert cells.explored("other(show, stops)") is None
+
+
 def test_code_without_glue_keeps_every_other_line():
     kept = "a = 1  # one\nfor i in b:\n    c(i)\n"
     assert cells.without_glue(kept) == kept

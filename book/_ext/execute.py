@@ -55,10 +55,13 @@ class Run:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a kernel: one thread, inline figures, and no warnings on the page."""
+    """The environment of a kernel: one thread, inline figures, and no warnings on the page.
+
+    It says that it is the site's, whose pages draw some pictures themselves.
+    """
     threads = {f"{library}_NUM_THREADS": "1" for library in LIBRARIES}
     inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": "ignore"}
-    return {**os.environ, **threads, **inline}
+    return {**os.environ, **threads, **inline, "NLGNOTES_SITE": "1"}
 
 
 def workers() -> int:

@@ -29,35 +29,49 @@ class Twins(SphinxPostTransform):
         views = [raw for raw in self.document.findall(nodes.raw) if VIEW in raw.astext()]
         state = self._state() if views else {}
         for view in views:
-            cell, output = enclosing(view, "cell_code"), enclosing(view, "cell_code_output")
-            at = cell.parent.index(cell)
-            before = cell.parent[at - 1] if at else None
-            if before is None or before.get("nb_element") != "cell_code":
-                continue
-            if (figure := next(before.findall(nodes.figure), None)) is None:
-                continue
-            cell.remove(output)
-            if not cell.children:
-                cell.parent.remove(cell)
-            caption = [each for each in figure if isinstance(each, (nodes.caption, nodes.legend))]
-            picture = [each for each in figure if each not in caption]
-            twin = nodes.container("", *picture, classes=["twin-picture"])
             room = f'<div class="explorer-place" style="{reserved(view.astext(), state)}">'
-            figure.children = []
-            figure += [
-                nodes.raw("", room, format="html"),
-                twin,
-                *output.children,
-                nodes.raw("", "</div>", format="html"),
-                *caption,
-            ]
-            figure["classes"].append("twin")
+            if figure := share_place(view, room):
+                figure["classes"].append("twin")
 
     def _state(self) -> dict:
         """The widgets of the page, by their id."""
         files = self.env.nb_metadata.get(self.env.docname, {}).get("js_files", {})
         _, kept = files.get("ipywidgets_state", (None, {}))
         return json.loads(kept.get("body", "{}")).get("state", {})
+
+
+def share_place(shown: nodes.Node, room: str) -> nodes.figure | None:
+    """Move what a cell shows into the numbered figure of the cell before it, beside its picture.
+
+    Args:
+        shown: something in the output of the cell.
+        room: the opening tag of the ``div`` that both stand in, above the caption.
+
+    Returns:
+        The figure; None where the cell before has none, and then nothing is moved.
+    """
+    cell, output = enclosing(shown, "cell_code"), enclosing(shown, "cell_code_output")
+    at = cell.parent.index(cell)
+    before = cell.parent[at - 1] if at else None
+    if before is None or before.get("nb_element") != "cell_code":
+        return None
+    if (figure := next(before.findall(nodes.figure), None)) is None:
+        return None
+    cell.remove(output)
+    if not cell.children:
+        cell.parent.remove(cell)
+    caption = [each for each in figure if isinstance(each, (nodes.caption, nodes.legend))]
+    picture = [each for each in figure if each not in caption]
+    twin = nodes.container("", *picture, classes=["twin-picture"])
+    figure.children = []
+    figure += [
+        nodes.raw("", room, format="html"),
+        twin,
+        *output.children,
+        nodes.raw("", "</div>", format="html"),
+        *caption,
+    ]
+    return figure
 
 
 def enclosing(node: nodes.Node, element: str) -> nodes.Element:

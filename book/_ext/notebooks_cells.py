@@ -143,9 +143,9 @@ def without_twin(source: str, drawn: str) -> str:
 
 
 def explored(source: str) -> str | None:
-    """The draw function of the explorer that a cell ends with, if it ends with one."""
+    """The draw function of the explorer or drawing that a cell ends with, if it ends with one."""
     match ast.parse(source).body[-1:]:
-        case [ast.Expr(ast.Call(ast.Name("explorer"), [ast.Name(drawn), *_]))]:
+        case [ast.Expr(ast.Call(ast.Name("explorer" | "drawing"), [ast.Name(drawn), *_]))]:
             return drawn
     return None
 

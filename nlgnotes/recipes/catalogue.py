@@ -1,21 +1,45 @@
 """All recipes and experiments, by name."""
 
 from nlgnotes.experiments.architectures import training_signal
+from nlgnotes.experiments.calibration import prompt_biases
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
 from nlgnotes.experiments.in_context_learning import burstiness, frozen_weights, meta_learning
+from nlgnotes.experiments.induction_heads import transition
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
+from nlgnotes.experiments.reasoning import game24 as search_against_samples
+from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
-from nlgnotes.recipes import dates, dialogue, in_context, language_models, python_docs
+from nlgnotes.recipes import (
+    dates,
+    dialogue,
+    few_shot,
+    game24,
+    in_context,
+    induction,
+    language_models,
+    python_docs,
+    reasoning,
+)
 from nlgnotes.recipes.recipe import Recipe
 
 __all__ = ["EXPERIMENTS", "RECIPES"]
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for models in (language_models, python_docs, dialogue, dates, in_context)
+    for models in (
+        language_models,
+        python_docs,
+        dialogue,
+        dates,
+        in_context,
+        few_shot,
+        induction,
+        reasoning,
+        game24,
+    )
     for recipe in models.RECIPES
 }
 """The recipe of every shipped checkpoint. One that starts from another comes after it."""
@@ -32,6 +56,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         meta_learning,
         frozen_weights,
         burstiness,
+        prompt_biases,
+        transition,
+        scratchpad,
+        self_consistency,
+        search_against_samples,
     )
 }
 """The experiment behind every shipped measurement."""

@@ -117,7 +117,7 @@ def test_first_order_is_the_gradient_at_the_adapted_weights():
 def test_pooled_loss_is_the_error_on_all_points():
     net, (shown, asked) = model(), batch(shots=3)
     x, y = torch.cat((shown.x, asked.x), 1), torch.cat((shown.y, asked.y), 1)
-    assert float(pooled_loss(net, (shown, asked))) == pytest.approx(
+    assert pooled_loss(net, (shown, asked)).item() == pytest.approx(
         float((net(x) - y).square().mean())
     )
 

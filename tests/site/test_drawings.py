@@ -1,0 +1,301 @@
+"""Pictures that the page draws itself: as Python computed them, by keyboard, in both colours."""
+
+import io
+import json
+
+import build
+import nbformat
+import pytest
+import small_drawing
+import solutions
+from bs4 import BeautifulSoup
+from PIL import Image
+
+SMALL = "a small lecture"
+WIDTHS = {"laptop": (1280, 900), "phone": (390, 844)}
+LONGEST = 250  # lines of script for one picture
+
+
+def draws(lecture) -> bool:
+    cells = nbformat.read(lecture, as_version=4).cells
+    return any("drawing(" in cell.source for cell in cells if cell.cell_type == "code")
+
+
+LECTURES = [SMALL, *(file.stem for file in solutions.lectures() if draws(file))]
+
+DATA = "box => JSON.parse(box.querySelector('script').textContent)"
+# Move the sliders there, and tell what the picture then shows.
+MOVE = """(box, at) => {
+    for (const [name, value] of Object.entries(at)) {
+        const slider = box.querySelector(`input[name="${name}"]`);
+        slider.value = value;
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+    }
+    return { at: box.at, values: box.values, said: box.querySelector('.drawing-said').textContent };
+}"""
+# A picture in numbers of its own axes: [x, y] of each sign, and the points of each curve.
+MARKS = """box => {
+    const [across, up] = ['.axis-x', '.axis-y'].map(one => box.querySelector(one).getBBox());
+    const x = pixel => (pixel - across.x) / across.width;
+    const y = pixel => 1 - (pixel - up.y) / up.height;
+    const middle = each => { const { x: a, y: b, width, height } = each.getBBox();
+        return [x(a + width / 2), y(b + height / 2)]; };
+    const picture = box.querySelector('.drawing-picture');
+    return {
+        circles: [...picture.querySelectorAll('circle')].map(middle),
+        curves: [...picture.querySelectorAll('polyline')].map(curve => [...curve.points]
+            .map(point => [x(point.x), y(point.y)])),
+    };
+}"""
+# What of a picture lies outside it, what text lies on other text, and what text is small.
+ILL_PLACED = """box => {
+    const whole = box.getBoundingClientRect(), ill = [];
+    const texts = [...box.querySelectorAll('text, label, output, li > span, .drawing-said')]
+        .map(each => [each, each.getBoundingClientRect()]);
+    for (const [each, own] of texts) {
+        if (own.left < whole.left || own.right > whole.right || own.bottom > whole.bottom)
+            ill.push(`outside: ${each.textContent}`);
+        const { a, b } = each.ownerSVGElement ? each.getScreenCTM() : { a: 1, b: 0 };
+        if (parseFloat(getComputedStyle(each).fontSize) * Math.hypot(a, b) < 11.5)
+            ill.push(`small: ${each.textContent}`);
+        for (const [other, its] of texts) {
+            if (other === each) break;
+            if (own.width && its.width && own.left < its.right - 1 && its.left < own.right - 1
+                && own.top < its.bottom - 3 && its.top < own.bottom - 3)
+                ill.push(`${each.textContent} on ${other.textContent}`);
+        }
+    }
+    return ill;
+}"""
+# Contrasts as WCAG has them: of words, of what is drawn, and of the ring of what has the keyboard.
+CONTRASTS = """box => {
+    const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const light = (colour) => {
+        context.clearRect(0, 0, 1, 1);
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 1, 1);
+        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map(c => c / 255)
+            .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    };
+    const ground = light(getComputedStyle(box).backgroundColor);
+    const found = [];
+    const note = (what, least, colour) => {
+        const [a, b] = [ground, light(colour)].sort((one, other) => other - one);
+        found.push([what, least, (a + 0.05) / (b + 0.05)]);
+    };
+    for (const each of box.querySelectorAll('label, output, span, .drawing-said'))
+        note(`word ${each.textContent}`, 4.5, getComputedStyle(each).color);
+    for (const each of box.querySelectorAll('text'))
+        note(`word ${each.textContent}`, 4.5, getComputedStyle(each).fill);
+    for (const each of box.querySelectorAll('polyline, line:not(.grid)'))
+        note(`line ${each.getAttribute('class')}`, 3, getComputedStyle(each).stroke);
+    for (const each of box.querySelectorAll(':is(circle, path, rect):not(.band, .hollow)'))
+        note(`sign ${each.getAttribute('class')}`, 3, getComputedStyle(each).fill);
+    for (const each of box.querySelectorAll('.hollow'))
+        note('hollow sign', 3, getComputedStyle(each).stroke);
+    for (const slider of box.querySelectorAll('input')) {
+        slider.focus();
+        const style = getComputedStyle(slider);
+        const ring = style.outlineStyle === 'solid' && parseFloat(style.outlineWidth) >= 2;
+        const colour = ring ? style.outlineColor : getComputedStyle(box).backgroundColor;
+        note(`ring of ${slider.name}`, 3, colour);
+    }
+    return found;
+}"""
+SHOWN = """() => [...document.querySelectorAll('figure:has(.drawing-place)')].map(figure =>
+    ['.drawing', '.twin-picture img', 'figcaption'].map(one =>
+        figure.querySelector(one).checkVisibility()
+        && figure.querySelector(one).getBoundingClientRect().height > 15))"""
+
+
+@pytest.fixture(scope="session")
+def small_page(tmp_path_factory) -> tuple[str, str]:
+    """The article of a small lecture as Sphinx writes it, and what its head asks for."""
+    out, _ = small_drawing.built(tmp_path_factory.mktemp("small"))
+    page = BeautifulSoup((out / "index.html").read_text(encoding="utf-8"), "html.parser")
+    for image in page.select("img"):
+        image["src"] = "_static/favicon.svg"
+    asked = page.select("head [href*=drawing], head [src*=drawing]")
+    return str(page.select_one("div.body")), "".join(map(str, asked))
+
+
+@pytest.fixture(scope="module")
+def open_one(visit, small_page):
+    """Opens the page of a lecture that has a drawing; the small one stands in the title page."""
+
+    def go(lecture: str, how: str = "http", **context):
+        known = lecture != SMALL
+        here = visit(f"book/{lecture if known else 'index'}.html", how, **context)
+        if not known:
+            text = (build.SITE / "book" / "index.html").read_text(encoding="utf-8")
+            head, article, rest = text.partition('<article class="bd-article">')
+            body, asked = (each.replace("_static/", "../_static/") for each in small_page)
+            here.replaced = head.replace("</head>", f"{asked}</head>") + article + body + rest
+        return here
+
+    return go
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(one, *way) for one in LECTURES for way in (("http", "light"), ("file", "dark"))],
+    ids="-".join,
+)
+def opened(request, open_one):
+    """A page that the tests of this module share."""
+    lecture, how, scheme = request.param
+    window = {"width": 1280, "height": 900}
+    with open_one(lecture, how, viewport=window, color_scheme=scheme) as here:
+        here.boxes = here.page.query_selector_all(".bd-article .drawing")
+        assert here.boxes
+        yield here
+
+
+def stops(box) -> list[dict]:
+    return [stop["at"] for stop in box.evaluate(DATA)["stops"]]
+
+
+def test_the_page_draws_what_python_computed(opened):
+    for box in opened.boxes:
+        for stop in box.evaluate(DATA)["stops"]:
+            shown = box.evaluate(MOVE, stop["at"])
+            assert shown["at"] == stop["at"]
+            assert shown["values"].keys() == stop["values"].keys()
+            for name, value in stop["values"].items():
+                assert shown["values"][name] == pytest.approx(value, rel=1e-9, abs=1e-9), stop
+    assert opened.trouble() == []
+
+
+def test_signs_and_curves_of_calibration_stand_where_python_says(opened):
+    for box in opened.page.query_selector_all('.drawing[data-picture="calibration"]'):
+        for stop in box.evaluate(DATA)["stops"]:
+            box.evaluate(MOVE, stop["at"])
+            drawn, p = box.evaluate(MARKS), stop["at"]["p"]
+            for form, value in stop["values"].items():
+                near = [
+                    min(curve, key=lambda point: abs(point[0] - p)) for curve in drawn["curves"]
+                ]
+                assert any(at == pytest.approx([p, value], abs=2e-4) for at in near), (form, stop)
+            assert drawn["circles"] == [pytest.approx([p, stop["values"]["softmax"]], abs=2e-4)]
+
+
+def test_the_keyboard_moves_a_slider_that_has_a_name_and_says_its_value(opened):
+    for box in opened.boxes:
+        for one in box.evaluate(DATA)["parameters"]:
+            slider = box.query_selector(f'input[name="{one["name"]}"]')
+            label = slider.evaluate("each => each.labels[0].textContent")
+            assert label == one["label"].replace("_", "")
+            slider.focus()
+            seen = []
+            for key, value in (("Home", one["low"]), ("ArrowRight", None), ("End", one["high"])):
+                slider.press(key)
+                at = slider.evaluate("each => each.valueAsNumber")
+                assert at == pytest.approx(one["low"] + one["step"] if value is None else value)
+                shown = box.query_selector(f'output[for="{slider.get_attribute("id")}"]')
+                assert float(shown.inner_text()) == pytest.approx(at)
+                assert slider.get_attribute("aria-valuetext") == shown.inner_text()
+                seen.append(box.query_selector(".drawing-picture").screenshot())
+            assert len(set(seen)) == 3, "each key moves the picture"
+
+
+def test_the_message_is_read_out_when_it_changes_and_only_then(opened):
+    for box in opened.boxes:
+        said = box.query_selector(".drawing-said")
+        assert said.get_attribute("role") == "status"
+        said.evaluate("""each => { each.changes = 0; new MutationObserver(
+            () => { each.changes += 1; }).observe(each, { childList: true }); }""")
+        last, changes = said.inner_text(), 0
+        for at in stops(box):
+            now = box.evaluate(MOVE, at)["said"]
+            changes, last = changes + (now != last), now
+            opened.settle(1)
+        assert changes > 1 and said.evaluate("each => each.changes") == changes
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_has_its_place_and_nothing_jumps(opened, width):
+    opened.window(*WIDTHS[width])
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert opened.page.evaluate(wide) <= 1
+    for box in opened.boxes:
+        heights = set()
+        for at in stops(box):
+            box.evaluate(MOVE, at)
+            assert box.evaluate(ILL_PLACED) == [], at
+            heights.add(box.bounding_box()["height"])
+        assert max(heights) - min(heights) <= 1
+    opened.window(*WIDTHS["laptop"])
+
+
+def test_what_is_drawn_stands_out(opened):
+    opened.page.keyboard.press("Tab")
+    for box in opened.boxes:
+        found = box.evaluate(CONTRASTS)
+        assert [(what, round(seen, 2)) for what, least, seen in found if seen < least] == []
+        for slider in box.query_selector_all("input"):
+            slider.press("Home")  # the handle is the left end
+            shown = Image.open(io.BytesIO(slider.screenshot())).convert("RGB")
+            middle = shown.height // 2
+            handle, line = shown.getpixel((11, middle)), shown.getpixel((shown.width - 5, middle))
+            ground = shown.getpixel((shown.width - 5, 1))
+            for part in (handle, line):
+                assert contrast(part, ground) >= 3, (part, ground)
+
+
+def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    """WCAG's contrast of two colours."""
+    lights = []
+    for colour in (one, other):
+        shares = [c / 255 for c in colour]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
+        lights.append(sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True)))
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_axe_finds_nothing_serious(opened):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    options = {"resultTypes": ["violations"], "preload": False}
+    found = axe.run(opened.page, context={"include": [[".drawing"]]}, options=options).response
+    bad = [rule for rule in found["violations"] if rule["impact"] in {"serious", "critical"}]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in bad] == []
+
+
+def test_the_screen_shows_the_drawing_and_paper_the_twin(opened):
+    shown = opened.page.evaluate(SHOWN)
+    assert shown == [[True, False, True]] * len(opened.boxes), "each has a numbered figure before"
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate(SHOWN) == [[False, True, True]] * len(opened.boxes)
+    opened.page.emulate_media(media="screen")
+
+
+@pytest.mark.parametrize("lecture", LECTURES)
+def test_without_a_script_the_twin_stays(open_one, lecture):
+    here = open_one(lecture)
+    here.context.route("**/drawing*.js*", lambda route: route.abort())
+    here.page.goto(here.address, wait_until="load")
+    here.settle(200)
+    shown = here.page.evaluate(SHOWN)
+    assert shown and shown == [[False, True, True]] * len(shown)
+    here.context.close()
+
+
+def test_a_picture_that_fails_leaves_the_twin(open_one):
+    here = open_one(SMALL)
+    broken = 'drawings.add("calibration", { values() { throw new Error("broken"); } });'
+    here.context.route(
+        "**/drawing-calibration.js*",
+        lambda route: route.fulfill(body=broken, content_type="text/javascript"),
+    )
+    here.page.goto(here.address, wait_until="load")
+    here.settle(200)
+    assert here.page.evaluate(SHOWN) == [[False, True, True]]
+    assert here.errors and "broken" in here.errors[0]
+    here.context.close()
+
+
+def test_a_picture_is_a_short_script():
+    static = build.ROOT / "book" / "_static"
+    lines = {file.name: len(file.read_text().splitlines()) for file in static.glob("drawing*.js")}
+    whole = lines.pop("drawings.js")
+    assert lines and all(whole + own <= LONGEST for own in lines.values()), json.dumps(lines)
