@@ -83,8 +83,8 @@ def test_a_batch_shows_items_and_asks_for_labels():
     assert batch.mask.tolist() == [[False, True] * 3]
     assert family.usual_label(documents.items).tolist() == [[1, 1, 1]]
     logits = torch.zeros(1, 6, family.vocab_size)
-    logits[0, 1::2, 1] = 1.0  # the first label, wherever one is asked for
-    assert family.label_log_probs(logits).argmax(-1).tolist() == [[0, 0, 0]]
+    logits[0, 1::2, 2] = 1.0  # the second label, wherever one is asked for
+    assert family.label_log_probs(logits).argmax(-1).tolist() == [[1, 1, 1]]
 
 
 @pytest.mark.parametrize(
