@@ -122,7 +122,7 @@ class Sinusoids:
         *Two points or more* leave one function: f(x) = a sin x + b cos x has two unknowns, and
         least squares finds them. *One point* (u, v) leaves a curve of them, for each phase the
         amplitude v / sin(u - phase). The posterior of the phase is proportional to
-        1 / |sin(u - phase)| where that amplitude is possible; the mean is a sum over ``cells``
+        ``1 / |sin(u - phase)|`` where that amplitude is possible; the mean is a sum over ``cells``
         equal cells.
 
         Args:
