@@ -18,8 +18,8 @@ __all__ = ["RECIPES", "make_few_shot"]
 def make_few_shot(recipe: Recipe, work: Path, progress: bool) -> Made:
     """A decoder of one arm's documents, measured by its distance from the exact posterior.
 
-    The distance is the mean of ``|p - p'|`` over a document's labels, p and p' being the probabilities
-    of the first label, with a 95 % interval over documents.
+    The distance is the mean of ``|p - p'|`` over a document's labels, p and p' being the
+    probabilities of the first label, with a 95 % interval over documents.
     """
     s, seed, name = recipe.settings, recipe.seed, recipe.name
     family, source = family_of(s["arm"], s), exact_reader(s["arm"], s)

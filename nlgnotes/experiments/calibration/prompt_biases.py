@@ -183,8 +183,8 @@ def look(model: Decoder, arm: str, shots: int, settings: Settings, seed: int) ->
         null of :func:`null_beliefs`, and ``softmax``, by the average and the notes' formula.
         ``null``: for each null and order the mean belief in the first label, of the model and of
         the posterior, and ``uneven``, the mean distance of a null's calibrated belief from an even
-        one. ``distance``: the mean of ``|p - p'|``, in the first label's probability, of the model from
-        the posterior of every arm, and of its null beliefs from its own arm's.
+        one. ``distance``: the mean of ``|p - p'|``, in the first label's probability, of the model
+        from the posterior of every arm, and of its null beliefs from its own arm's.
     """
     family, orders = family_of(arm, settings), all_orders(shots)
     chance = randomness.generator(seed, "calibration", "prompts", shots)
