@@ -129,6 +129,14 @@ def _moves(control) -> list:
     return [button.click for button in control.query_selector_all("button")]
 
 
+def _wait_for_names(here, box) -> None:
+    """A control that depends on another is drawn anew, and gets its name a moment later."""
+    for _ in range(60):
+        here.settle(20)
+        if box.evaluate("box => [...box.querySelectorAll('.noUi-handle')].every(h => h.ariaLabel)"):
+            return
+
+
 def _moves_its_picture(here, box, i: int) -> None:
     """The control leads to other pictures, and the reader sees it."""
     shots, seen = [], []
@@ -190,6 +198,7 @@ def test_nothing_jumps_when_a_control_moves(lecture, width):
         box.evaluate(WATCH)
         for move in _moves(_controls(box)[0]):
             move()
+            _wait_for_names(lecture, box)
             for other in _moves(_controls(box)[1]) if len(_controls(box)) > 1 else ():
                 other()
                 lecture.settle(20)
