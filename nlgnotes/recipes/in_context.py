@@ -12,7 +12,7 @@ from nlgnotes.experiments.in_context_learning.demonstrations import (
 )
 from nlgnotes.experiments.in_context_learning.frozen_weights import EXPERIMENT
 from nlgnotes.intervals import mean_interval
-from nlgnotes.recipes.recipe import Made, Recipe
+from nlgnotes.recipes.recipe import Made, Recipe, round_to_stored
 
 __all__ = ["RECIPES", "WORDS", "make_reader"]
 
@@ -32,8 +32,7 @@ def make_reader(recipe: Recipe, work: Path, progress: bool) -> Made:
     """
     s, arm = recipe.settings, recipe.settings["arm"]
     model, history = train_on_documents(arm, s, recipe.seed, progress, work)
-    # What is measured is what will be stored.
-    model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
+    round_to_stored(model)
     model.eval()
     family = family_of(s, arm)
     stream = randomness.generator(recipe.seed, recipe.name, "evaluation")

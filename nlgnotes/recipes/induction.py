@@ -1,5 +1,6 @@
 """Recipes of two snapshots of one training that learns to copy."""
 
+import string
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from nlgnotes.experiments.induction_heads.training import train
 from nlgnotes.experiments.induction_heads.transition import EXPERIMENT, network_and_texts
 from nlgnotes.experiments.induction_heads.watching import copying
 from nlgnotes.intervals import mean_interval
-from nlgnotes.recipes.recipe import Made, Recipe
+from nlgnotes.recipes.recipe import Made, Recipe, round_to_stored
 
 __all__ = ["RECIPES", "make_snapshot"]
 
-SYMBOLS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-"
+SYMBOLS = f"{string.ascii_letters}{string.digits}+-"
 
 
 def make_snapshot(recipe: Recipe, work: Path, progress: bool) -> Made:
@@ -33,8 +34,7 @@ def make_snapshot(recipe: Recipe, work: Path, progress: bool) -> Made:
         generator=stream,
         progress=progress,
     )
-    # What is measured is what will be stored.
-    model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
+    round_to_stored(model)
     model.eval()
     stream = randomness.generator(seed, recipe.name, "evaluation")
     drawn = texts.draw(s["evaluation_texts"], stream)

@@ -32,6 +32,7 @@ __all__ = [
     "fit_cycles",
     "gap_metrics",
     "gaps",
+    "round_to_stored",
     "rows_of_like_length",
     "run",
 ]
@@ -111,6 +112,11 @@ def rows_of_like_length(lengths: Tensor, parts: int, generator: torch.Generator)
     return order[part == torch.randint(parts, (1,), generator=generator)]
 
 
+def round_to_stored(model: nn.Module) -> None:
+    """Round the weights to float16, as they will be stored, so that this model is measured."""
+    model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
+
+
 def fit_cycles(
     recipe: Recipe,
     source: dict,
@@ -152,7 +158,7 @@ def fit_cycles(
         }
         runs.append(learn(model, draw, generator=batches, progress=progress, **cycle, **options))
         # What is measured, and trained further, is what will be stored.
-        model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
+        round_to_stored(model)
     model.eval()
     losses = tuple(loss for run in runs for loss in run.losses)
     return History(len(losses), losses, sum(r.tokens for r in runs), sum(r.seconds for r in runs))

@@ -1,12 +1,14 @@
 """A recipe leaves a whole checkpoint, is interrupted and made again, and compared."""
 
 import pytest
+import torch
+from torch import nn
 
 from nlgnotes import checkpoints
 from nlgnotes.languages import Markov, Newswire, language_for
 from nlgnotes.randomness import generator
 from nlgnotes.recipes import language_models, recipe
-from nlgnotes.recipes.recipe import run
+from nlgnotes.recipes.recipe import round_to_stored, run
 from nlgnotes.text import corpus
 
 
@@ -121,3 +123,12 @@ def test_groups_of_like_length_take_every_document_equally_often():
         tuple(drawn.tokens[i, : drawn.lengths[i]].tolist()) for i in range(200)
     )
     assert all(abs(g.total - drawn.total / 8) <= 40 for g in groups.values())
+
+
+def test_what_is_measured_is_what_will_be_stored():
+    model = nn.Linear(3, 2)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    round_to_stored(model)
+    for name, weight in model.state_dict().items():
+        assert weight.dtype == torch.float32 and torch.equal(weight, before[name].half().float())
+    assert not torch.equal(model.weight, before["weight"])

@@ -104,3 +104,11 @@ def test_any_json_is_a_history_or_a_value_error(value):
     except ValueError:
         return
     assert set(value) == set(WHOLE)
+
+
+def test_a_summary_has_the_mean_of_each_twentieth():
+    losses = tuple(float(i) for i in range(45))  # twentieths of two steps, and one step over
+    found = History(45, losses, 0, 2.34).summary(1)
+    assert found["loss"] == [*(2 * i + 0.5 for i in range(22)), 44.0]
+    assert found["seconds"] == 2.3
+    assert History(2, (1.23456, 2.0), 0, 0.0).summary(2)["loss"] == [1.23, 2.0]

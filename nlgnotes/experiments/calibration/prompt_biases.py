@@ -255,12 +255,8 @@ def measure(
 def _run(arm: str, settings: Settings, seed: int, progress: bool) -> dict[str, Any]:
     model = untrained(settings, seed)
     history = pretrain(model, arm, settings, seed, progress)
-    losses = torch.tensor(history.losses, dtype=torch.float64)
-    return {
-        "shots": {str(n): look(model, arm, n, settings, seed) for n in settings["shots"]},
-        "loss": [_rounded(part.mean()) for part in losses.split(max(1, len(losses) // 20))],
-        "seconds": round(history.seconds, 1),
-    }
+    shots = {str(n): look(model, arm, n, settings, seed) for n in settings["shots"]}
+    return {"shots": shots, **history.summary(4)}
 
 
 def _rounded(numbers: Tensor) -> Any:

@@ -137,8 +137,7 @@ def beliefs(
         found = reader(words, labels)[:, -1].exp()
     else:
         inputs = family.batch(Examples(words, labels, labels[:, :0])).inputs
-        logits = [reader.unembed(reader.hidden(part)[:, -1]) for part in inputs.split(rows_at_once)]
-        found = torch.cat(logits)[:, 1 : family.kinds + 1].double().softmax(-1)
+        found = _last_beliefs(reader, family, inputs, rows_at_once)
     return found.view(*questions.labels.shape[:3], family.kinds)
 
 

@@ -152,13 +152,8 @@ def measure(
 
 def _one_cell(cell: str, settings: Settings, seed: int, progress: bool) -> dict[str, Any]:
     model, history = train_cell(cell, settings, seed, progress)
-    losses = torch.tensor(history.losses, dtype=torch.float64)
-    part = max(1, len(losses) // 20)
-    return {
-        **cell_scores(model, family_of_cell(settings, cell), settings, seed),
-        "loss": [round(float(chunk.mean()), 6) for chunk in losses.split(part)],
-        "seconds": round(history.seconds, 1),
-    }
+    scores = cell_scores(model, family_of_cell(settings, cell), settings, seed)
+    return {**scores, **history.summary()}
 
 
 def _right(beliefs: Tensor, documents: ItemDocuments) -> float:

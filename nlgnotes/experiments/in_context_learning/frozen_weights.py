@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nlgnotes import randomness
@@ -21,7 +20,6 @@ from nlgnotes.experiments.in_context_learning.demonstrations import (
     train_on_documents,
     untrained_reader,
 )
-from nlgnotes.training.history import History
 from nlgnotes.validation import check_count
 
 __all__ = ["EXPERIMENT", "measure", "reading_tests"]
@@ -99,17 +97,8 @@ def _one_run(settings: Settings, seed: int, progress: bool) -> dict[str, Any]:
     training = {}
     for arm in ARMS:
         models[arm], history = train_on_documents(arm, settings, seed, progress)
-        training[arm] = _summary(history)
+        training[arm] = history.summary()
     return {"tests": reading_tests(models, settings, seed), "training": training}
-
-
-def _summary(history: History) -> dict[str, Any]:
-    losses = torch.tensor(history.losses, dtype=torch.float64)
-    part = max(1, len(losses) // 20)
-    return {
-        "loss": [round(float(chunk.mean()), 6) for chunk in losses.split(part)],
-        "seconds": round(history.seconds, 1),
-    }
 
 
 EXPERIMENT = Experiment(

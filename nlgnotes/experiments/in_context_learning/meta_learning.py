@@ -200,10 +200,7 @@ def _one_run(settings: Settings, seed: int, progress: bool) -> dict[str, Any]:
             "excess": _number(excess_before(weights)),
         }
         if history is not None:
-            losses = torch.tensor(history.losses, dtype=torch.float64)
-            parts = losses.split(max(1, len(losses) // 20))
-            found[arm]["loss"] = [_number(part.mean()) for part in parts]
-            found[arm]["seconds"] = round(history.seconds, 1)
+            found[arm] |= history.summary()
         if arm in ("second order", "first order", "small step"):
             alpha = s["small" if arm == "small step" else "step_size"]
             errors = errors_by_step(weights, shown, asked, alpha, s["inner"])

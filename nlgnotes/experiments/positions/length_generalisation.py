@@ -185,21 +185,12 @@ def _one_run(settings: Settings, seed: int, progress: bool) -> dict[str, Any]:
         model = untrained_decoder(kind, settings, seed)
         own = {**settings, **settings.get(kind, {})}
         history = train_to_copy(model, own["length"], own, seed, progress)
-        found[kind] = scores_by_length(model, settings, seed) | _summary(history)
+        found[kind] = scores_by_length(model, settings, seed) | history.summary()
         if kind == "rotary":
             more = {**settings, **settings["further"]}
             history = train_to_copy(model, more["length"], more, seed, progress)
-            found["further"] = scores_by_length(model, settings, seed) | _summary(history)
+            found["further"] = scores_by_length(model, settings, seed) | history.summary()
     return found
-
-
-def _summary(history: History) -> dict[str, Any]:
-    losses = torch.tensor(history.losses, dtype=torch.float64)
-    part = max(1, len(losses) // 20)
-    return {
-        "loss": [_round(chunk.mean()) for chunk in losses.split(part)],
-        "seconds": round(history.seconds, 1),
-    }
 
 
 def _round(number: Float[Tensor, ""] | float) -> float:

@@ -198,7 +198,6 @@ def _one_run(
 
     options = {"steps": steps, "progress": progress, "callback": look}
     history = train_on_questions(model, asked, form, settings, seed, **options)
-    losses = torch.tensor(history.losses, dtype=torch.float64).split(max(1, steps // 20))
     return {
         "task": task,
         "size": size,
@@ -207,8 +206,7 @@ def _one_run(
         "parameters": model.parameter_count,
         "scores": scores_by_length(model, asked, form, settings, seed),
         "through": through,
-        "loss": [_round(chunk.mean()) for chunk in losses],
-        "seconds": round(history.seconds, 1),
+        **history.summary(4),
     }
 
 
