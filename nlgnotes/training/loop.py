@@ -80,7 +80,8 @@ def fit(
         checkpoint: file to resume from and to save to; None saves nothing.
         checkpoint_every: steps between savings.
         progress: show a bar.
-        callback: called after each step with the number of steps done and that step's loss.
+        callback: called after each step with the number of steps done and that step's loss. If it
+            returns True, the run ends there, in the middle of its cycle.
         loss: from the model and what was drawn to the number to minimise, in nats per token for
             instance; :func:`next_token_loss` when None.
         identity: what else tells this run from others, compared by its ``repr``: the settings of
@@ -169,8 +170,9 @@ def fit(
                     _check_weights(trained, step)
                     if file is not None:
                         file.save(History(step + 1, tuple(losses), tokens, seconds), before)
-                if callback is not None:
-                    callback(step + 1, value)
+                if callback is not None and callback(step + 1, value) is True:
+                    _check_weights(trained, step)
+                    break
         except KeyboardInterrupt:
             # Inside an update weights and losses disagree: then the last saving stands.
             if file is not None and whole:
@@ -181,7 +183,7 @@ def fit(
             bar.close()
     finally:
         model.train(was_training)
-    return History(steps, tuple(losses), tokens, seconds)
+    return History(len(losses), tuple(losses), tokens, seconds)
 
 
 def _gradient(

@@ -46,6 +46,17 @@ def test_it_learns_to_count():
     assert History.from_json(history.to_json()) == history
 
 
+def test_a_callback_that_says_true_ends_the_run_inside_its_cycle():
+    whole, at_three = fresh(), []
+    run(whole, callback=lambda step, _: step == 3 and at_three.extend(weights_of(whole)))
+    model = fresh()
+    history = run(model, callback=lambda step, _: step == 3)
+    assert history.steps == len(history.losses) == 3 and history.tokens == 3 * 48
+    assert all(torch.equal(a, b) for a, b in zip(at_three, weights_of(model), strict=True))
+    assert History.from_json(history.to_json()) == history
+    assert run(fresh(), steps=5, callback=lambda step, _: 1).steps == 5  # True, and nothing like it
+
+
 def test_decay_shrinks_matrices_only():
     model = fresh()
     before, size = model.blocks[0].norm1.detach().clone(), model.blocks[0].up.norm().item()

@@ -3,8 +3,6 @@
 Taught in: book/induction-heads.ipynb.
 """
 
-import contextlib
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -76,37 +74,29 @@ def train(
     steps = check_count("steps", steps, 1, CYCLE // 10)
     every = steps if every is None else check_count("every", every)
     losses: list[float] = []
-    began = time.perf_counter()
-    stopped = watch is not None and watch(0, float("nan"))
+    if watch is not None and watch(0, float("nan")):
+        return History(0, (), 0, 0.0)
 
     # Not that of `fit`, which would count the whole cycle.
     bar = tqdm(total=steps, disable=not progress, unit="step", dynamic_ncols=False, ascii=True)
 
-    def after(step: int, loss: float) -> None:
+    def is_enough(step: int, loss: float) -> bool:
         losses.append(loss)
         bar.update()
         if watch is not None and (step % every == 0 or step == steps):
             since = losses[(step - 1) // every * every :]
             if watch(step, sum(since) / len(since)):
-                raise _Enough
-        if step == steps:
-            raise _Enough
+                return True
+        return step == steps
 
-    if not stopped:
-        with bar, contextlib.suppress(_Enough):
-            fit(
-                model,
-                lambda chance: texts.draw(batch, chance).batch,
-                steps=CYCLE,
-                learning_rate=learning_rate,
-                warmup=RISE / CYCLE,
-                generator=generator,
-                progress=False,
-                callback=after,
-            )
-    seconds = time.perf_counter() - began
-    return History(len(losses), tuple(losses), len(losses) * batch * texts.length, seconds)
-
-
-class _Enough(Exception):
-    """The training has reached what it was for."""
+    with bar:
+        return fit(
+            model,
+            lambda chance: texts.draw(batch, chance).batch,
+            steps=CYCLE,
+            learning_rate=learning_rate,
+            warmup=RISE / CYCLE,
+            generator=generator,
+            progress=False,
+            callback=is_enough,
+        )

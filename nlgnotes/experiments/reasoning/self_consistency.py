@@ -105,10 +105,6 @@ def sampled_derivations(
     return written.view(len(inputs), samples, -1), answers
 
 
-class _GoodEnough(Exception):
-    """Training has come to the accuracy at which it is to end."""
-
-
 def train_until(
     model: Decoder, sums: SumDerivations, settings: Settings, seed: int, progress: bool = False
 ) -> int:
@@ -130,29 +126,24 @@ def train_until(
     """
     stream = randomness.generator(seed, "self-consistency", "looks")
     inputs = draw_questions(sums, settings["look_at"], 0, stream)
-    right, taken = inputs.sum(1) % 10, 0
+    right = inputs.sum(1) % 10
 
-    def look(done: int, _: float) -> None:
-        nonlocal taken
-        taken = done
-        if done % settings["look_every"] == 0:
-            answers = sampled_derivations(model, sums, inputs, 1, 0, stream)[1][:, 0]
-            if float((answers == right).double().mean()) >= settings["enough"]:
-                raise _GoodEnough
+    def is_enough(done: int, _: float) -> bool:
+        if done % settings["look_every"]:
+            return False
+        answers = sampled_derivations(model, sums, inputs, 1, 0, stream)[1][:, 0]
+        return float((answers == right).double().mean()) >= settings["enough"]
 
-    try:
-        fit(
-            model,
-            partial(draw_batch, sums, settings),
-            steps=settings["steps"],
-            learning_rate=settings["learning_rate"],
-            generator=randomness.generator(seed, "self-consistency", "batches"),
-            progress=progress,
-            callback=look,
-        )
-    except _GoodEnough:
-        pass
-    return taken
+    history = fit(
+        model,
+        partial(draw_batch, sums, settings),
+        steps=settings["steps"],
+        learning_rate=settings["learning_rate"],
+        generator=randomness.generator(seed, "self-consistency", "batches"),
+        progress=progress,
+        callback=is_enough,
+    )
+    return history.steps
 
 
 def distinct_paths(written: Int64[Tensor, "questions samples new"]) -> list[int]:
