@@ -2,6 +2,7 @@
 
 import weakref
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -22,17 +23,25 @@ class Cache:
     written there before, the step copies the buffers first, so that one prefix can be continued
     again and again and every branch stays right. Taught in: book/architectures.ipynb.
 
+    The buffers stand in blocks of positions, a whole batch in each. One head reads a block in one
+    go and goes on where the next head's begins, so that reading many rows is reading memory from
+    end to end; in one buffer of the whole capacity it would jump over all that is not written yet,
+    which takes four times as long.
+
     Args:
-        keys, values: the buffers.
+        buffers: keys, then values; zeros where nothing is written.
+        capacity: how many tokens fit.
         length: how many positions are filled.
         owner: the model that they belong to; None for a cache that no model has made.
+        prepared: what the owner keeps with its caches, such as its weights in another order.
         written: how far the buffers are written, shared by all the caches over them.
     """
 
-    keys: Float[Tensor, "layers batch heads capacity width"]
-    values: Float[Tensor, "layers batch heads capacity width"]
+    buffers: Float[Tensor, "two layers blocks batch heads positions width"]
+    capacity: int
     length: int = 0
     owner: weakref.ref | None = field(default=None, repr=False)
+    prepared: Any = field(default=None, repr=False)
     written: list[int] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -49,31 +58,45 @@ class Cache:
         width: int,
         dtype: torch.dtype = torch.float32,
         owner: object | None = None,
+        block: int | None = None,
+        prepared: Any = None,
     ) -> "Cache":
-        """Buffers with nothing in them.
+        """Buffers with nothing in them, in blocks of ``block`` positions (None: all in one).
 
         Raises:
             ValueError: a count below 1.
         """
         check_counts(layers=layers, batch=batch, heads=heads, capacity=capacity, width=width)
-        shape = (2, layers, batch, heads, capacity, width)
-        keys, values = torch.zeros(*shape, dtype=dtype)
-        return cls(keys, values, owner=None if owner is None else weakref.ref(owner))
+        block = capacity if block is None else min(check_count("block", block), capacity)
+        blocks = -(-capacity // block)
+        buffers = torch.zeros(2, layers, blocks, batch, heads, block, width, dtype=dtype)
+        owner = None if owner is None else weakref.ref(owner)
+        return cls(buffers, int(capacity), owner=owner, prepared=prepared)
 
     @property
     def batch(self) -> int:
         """How many rows."""
-        return self.keys.shape[1]
+        return self.buffers.shape[3]
 
     @property
-    def capacity(self) -> int:
-        """How many tokens fit."""
-        return self.keys.shape[3]
+    def block(self) -> int:
+        """How many positions stand together."""
+        return self.buffers.shape[5]
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the buffers."""
-        return self.keys.dtype
+        return self.buffers.dtype
+
+    @property
+    def keys(self) -> Float[Tensor, "layers batch heads time width"]:
+        """The keys of all the tokens read so far."""
+        return self._in_order(self.buffers[0])
+
+    @property
+    def values(self) -> Float[Tensor, "layers batch heads time width"]:
+        """The values of all the tokens read so far."""
+        return self._in_order(self.buffers[1])
 
     def advance(self, time: int) -> "Cache":
         """The cache of ``time`` more tokens, which the caller then writes layer by layer.
@@ -88,14 +111,14 @@ class Cache:
                 f"tokens must fit the cache's capacity of {self.capacity}; "
                 f"got {time} after {self.length}"
             )
-        keys, values, written = self.keys, self.values, self.written
+        buffers, written = self.buffers, self.written
         # Buffers that are written past this cache hold another continuation, which somebody may
         # still go on with. (Those of inference mode cannot be written to outside of it at all.)
-        frozen = keys.is_inference() and not torch.is_inference_mode_enabled()
+        frozen = buffers.is_inference() and not torch.is_inference_mode_enabled()
         if written[0] != self.length or frozen:
-            keys, values, written = keys.clone(), values.clone(), [self.length]
+            buffers, written = buffers.clone(), [self.length]
         written[0] = end
-        return Cache(keys, values, end, self.owner, written)
+        return Cache(buffers, self.capacity, end, self.owner, self.prepared, written)
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Put one layer's newest tokens in their place, the last of the cache's positions.
@@ -108,12 +131,15 @@ class Cache:
         Returns:
             All keys and values of that layer so far.
         """
-        start = self.length - keys.shape[2]
-        all_keys = self.keys[layer, :, :, : self.length]
-        all_values = self.values[layer, :, :, : self.length]
-        all_keys[:, :, start:] = keys
-        all_values[:, :, start:] = values
-        return all_keys, all_values
+        time, block = keys.shape[2], self.block
+        start = self.length - time
+        for first in range(start - start % block, self.length, block):
+            low, high = max(first, start), min(first + block, self.length)
+            for buffer, new in zip(self.buffers[:, layer, first // block], (keys, values), strict=True):
+                buffer[:, :, low - first : high - first] = new[:, :, low - start : high - start]
+        if not start:
+            return keys, values
+        return self._in_order(self.buffers[0, layer]), self._in_order(self.buffers[1, layer])
 
     def rows(self, index: Int[Tensor, " chosen"]) -> "Cache":
         """A copy of the given rows, in that order (repeated rows too): for beams.
@@ -122,4 +148,9 @@ class Cache:
             ValueError: a row that is not there.
         """
         check_row_index(index, self.batch)
-        return Cache(self.keys[:, index], self.values[:, index], self.length, self.owner)
+        buffers = self.buffers[:, :, :, index]
+        return Cache(buffers, self.capacity, self.length, self.owner, self.prepared)
+
+    def _in_order(self, buffer: Tensor) -> Tensor:
+        """The filled positions of ``[..., blocks, batch, heads, positions, width]``, in a row."""
+        return buffer.movedim(-5, -3).flatten(-4, -3)[..., : self.length, :]

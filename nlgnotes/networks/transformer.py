@@ -10,16 +10,20 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nlgnotes.networks.attention import causal_mask, scaled_dot_product_attention
+from nlgnotes.networks.attention import HALF, causal_mask, scaled_dot_product_attention
 from nlgnotes.networks.base import Config, normal_matrix
 from nlgnotes.networks.cache import Cache
+from nlgnotes.networks.decoder_step import paired, prepare_step, read_one
 from nlgnotes.networks.inputs import check_capacity, check_owner, check_step, embed
 from nlgnotes.networks.rotary import rotary_angles, split_rotary
-from nlgnotes.validation import check_tokens
+from nlgnotes.validation import check_count, check_tokens
 
 __all__ = ["Block", "Decoder", "DecoderConfig", "block_shapes"]
 
 POSITIONS = ("rotary", "learned", "none")
+
+# Positions in a block of the cache, and from how many rows on it is in blocks (measured).
+BLOCK, MANY_ROWS = 16, 16
 
 
 @dataclass(frozen=True)
@@ -134,36 +138,6 @@ class Block(nn.Module):
             self.add_attention(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
         )
 
-    def step(
-        self, x: Tensor, turn: Tensor, flip: Tensor, keys: Tensor, values: Tensor, at: int
-    ) -> Tensor:
-        """:meth:`forward` for one new position ``[batch, width]``, in a third of the time.
-
-        At one position the overhead of calls is what costs, not arithmetic. So the rotation of
-        query and key is two calls, attention is three, and the matrix products add to the stream.
-
-        Args:
-            x: the stream at the new position.
-            turn, flip: :class:`Decoder`'s tables for it: ``x * turn + swapped(x) * flip`` rotates
-                key and query at once, and divides the query by the root of its width.
-            keys, values: this layer's buffers; position ``at`` is written.
-            at: how many positions come before.
-        """
-        batch, width = x.shape
-        qkv = F.linear(F.layer_norm(x, (width,), self.norm1), self.qkv)
-        qkv = qkv.view(batch, 3, self.heads, self.size)
-        qk = qkv[:, :2]
-        # Rolling by half a head swaps the partners of every pair.
-        rotated = (qk * turn).addcmul_(qk.roll(self.size // 2, -1), flip)
-        keys.select(2, at).copy_(rotated[:, 1])
-        values.select(2, at).copy_(qkv[:, 2])
-        query = rotated[:, 0].reshape(batch * self.heads, 1, self.size)
-        weights = torch.bmm(query, keys.flatten(0, 1)[:, : at + 1].transpose(1, 2)).softmax(-1)
-        attended = torch.bmm(weights, values.flatten(0, 1)[:, : at + 1]).view(batch, width)
-        x = torch.addmm(x, attended, self.out.t())
-        up = F.gelu(F.linear(F.layer_norm(x, (width,), self.norm2), self.up))
-        return torch.addmm(x, up, self.down.t())
-
 
 class Decoder(nn.Module):
     """A language model: logits for the next token from all the tokens before it.
@@ -197,12 +171,6 @@ class Decoder(nn.Module):
             angles = torch.zeros_like(angles)  # every query and key stays as it is
         self.register_buffer("cos", angles.cos().float(), persistent=False)
         self.register_buffer("sin", angles.sin().float(), persistent=False)
-        # The same for one new position: [context, query or key, 1, size]. The query's are scaled
-        # before its product with the keys, which then costs nothing and cannot overflow.
-        scale = torch.tensor([size**-0.5, 1.0])[:, None, None]
-        turn, flip = torch.cat((self.cos, self.cos), -1), torch.cat((-self.sin, self.sin), -1)
-        self.register_buffer("turn", turn[:, None, None] * scale, persistent=False)
-        self.register_buffer("flip", flip[:, None, None] * scale, persistent=False)
 
     @property
     def parameter_count(self) -> int:
@@ -255,8 +223,15 @@ class Decoder(nn.Module):
             ValueError: ``batch`` or ``capacity`` below 1, or a capacity above the model's context.
         """
         c, dtype = self.config, self.embedding.dtype
-        capacity = check_capacity(capacity, c.context)
-        return Cache.empty(c.layers, batch, c.heads, capacity, c.width // c.heads, dtype, self)
+        capacity, size, prepared = check_capacity(capacity, c.context), c.width // c.heads, None
+        check_count("batch", batch)
+        # Few rows fit the processor's own cache, where it does not matter how they lie.
+        block = BLOCK if batch >= MANY_ROWS else capacity
+        if dtype not in HALF:  # torch has no complex numbers of half precision
+            cos, sin = self.cos[:capacity], self.sin[:capacity]
+            prepared = prepare_step(self.blocks, cos, sin, min(block, capacity))
+        sizes = (c.layers, batch, c.heads, capacity, size)
+        return Cache.empty(*sizes, dtype, self, block, prepared)
 
     @torch.no_grad()
     def step(
@@ -279,22 +254,26 @@ class Decoder(nn.Module):
         start, time = cache.length, tokens.shape[1]
         after = cache.advance(time)
         x = self._embedded(tokens, start, cache.dtype)
-        # Half precision takes the fused road, which scores in float32; float64 takes it because
-        # `turn` and `flip` were rounded with the scale in them.
-        if time == 1 and x.dtype == torch.float32:
-            x, turn, flip = x[:, 0], self.turn[start], self.flip[start]
-            for block, keys, values in zip(self.blocks, after.keys, after.values, strict=True):
-                x = block.step(x, turn, flip, keys, values, start)
-            x = x[:, None]
+        if time == 1 and cache.prepared is not None:
+            x = read_one(x[:, 0], after, cache.prepared)[:, None]
         else:
-            cos, sin = self.cos[start : after.length], self.sin[start : after.length]
-            mask = causal_mask(time, after.length)
-            for layer, block in enumerate(self.blocks):
-                q, k, v = block.queries_keys_values(x, cos, sin)
-                keys, values = after.write(layer, k, v)
-                attended = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
-                x = block.add_mlp(block.add_attention(x, attended))
+            x = self._read(x, after)
         return self.unembed(F.layer_norm(x, x.shape[-1:], self.norm)), after
+
+    def _read(self, x: Tensor, after: Cache) -> Tensor:
+        """All blocks at the cache's newest positions, whose keys and values are written there."""
+        time = x.shape[1]
+        start = after.length - time
+        cos, sin = self.cos[start : after.length], self.sin[start : after.length]
+        mask = causal_mask(time, after.length)
+        for layer, block in enumerate(self.blocks):
+            q, k, v = block.queries_keys_values(x, cos, sin)
+            if after.prepared is not None:  # the order of coordinates in which `read_one` keeps them
+                q, k = paired(q), paired(k)
+            keys, values = after.write(layer, k, v)
+            attended = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+            x = block.add_mlp(block.add_attention(x, attended))
+        return x
 
     def _embed(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         check_tokens("tokens", tokens, self.config.vocab_size)
