@@ -166,7 +166,8 @@ def check_scores(name: str, scores: object) -> Tensor:
     # One pass answers all three: the largest entry of a row is NaN, +inf or -inf exactly when the
     # row is ill.
     top = scores.detach().amax(-1)
-    if bool(torch.isfinite(top).all()):
+    # The sum, if finite, says that all maxima are; of large ones it may overflow.
+    if math.isfinite(float(top.sum())) or bool(torch.isfinite(top).all()):
         return top
     if bool(torch.isnan(top).any()):
         raise ValueError(f"{name} must not hold NaN; {int(torch.isnan(top).sum())} row(s) do")

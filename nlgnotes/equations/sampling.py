@@ -7,11 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import SupportsFloat, SupportsIndex
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nlgnotes.equations.largest import drop_below, largest, sorted_downwards
 from nlgnotes.equations.precision import at_least_float32
 from nlgnotes.validation import (
     check_count,
@@ -33,8 +33,8 @@ class Transform:
     """A map of scores before softmax to such scores, the dropped tokens at -inf.
 
     What is at -inf stays there. A subclass is a frozen dataclass that validates itself and writes
-    its equation in ``_apply``, for scores [rows, vocab]. The argument is never changed, and may
-    itself be the result where nothing changes.
+    its equation in ``_apply``, for scores [rows, vocab] and their rows' maxima [rows, 1]. The
+    argument is never changed, and may itself be the result where nothing changes.
     """
 
     random = False
@@ -53,12 +53,13 @@ class Transform:
             ValueError: a row holds NaN, +inf or no finite entry, or a random transform is given no
                 generator.
         """
-        check_scores("logits", logits)
+        top = check_scores("logits", logits)
         if self.random:
             check_generator(generator)
-        return self._apply(logits.reshape(-1, logits.shape[-1]), generator).reshape(logits.shape)
+        x = logits.reshape(-1, logits.shape[-1])
+        return self._apply(x, top.reshape(-1, 1), generator).reshape(logits.shape)
 
-    def _apply(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _apply(self, x: Tensor, top: Tensor, generator: torch.Generator | None) -> Tensor:
         raise NotImplementedError
 
 
@@ -84,20 +85,12 @@ class Temperature(Transform):
     def __post_init__(self):
         object.__setattr__(self, "T", check_positive("T", self.T))
 
-    def __call__(self, logits: Scores, generator: torch.Generator | None = None) -> Scores:
-        """Divide every row; see :meth:`Transform.__call__`."""
-        # The maxima that the check has found spare a second pass over the scores.
-        return self._divided(logits, check_scores("logits", logits)[..., None])
-
-    def _apply(self, x, generator):
-        return self._divided(x, x.amax(-1, keepdim=True))
-
-    def _divided(self, x: Tensor, top: Tensor) -> Tensor:
+    def _apply(self, x, top, generator):
         if self.T == 1:
             return x
-        out, largest = x / self.T, torch.finfo(torch.promote_types(x.dtype, torch.float32)).max
+        out, limit = x / self.T, torch.finfo(torch.promote_types(x.dtype, torch.float32)).max
         # From 1 on nothing grows, as long as T itself is a number in the precision of the division.
-        if 1 <= self.T <= largest:
+        if 1 <= self.T <= limit:
             return out
         # A row overflows where its maximum does: to +inf, to -inf if negative, to 0 / 0 = NaN.
         finite = torch.isfinite(top / self.T) & (self.T < 1)
@@ -129,11 +122,11 @@ class TopK(Transform):
     def __post_init__(self):
         object.__setattr__(self, "k", check_count("k", self.k))
 
-    def _apply(self, x, generator):
+    def _apply(self, x, top, generator):
         if self.k >= x.shape[-1]:
             return x
         n = torch.full((len(x), 1), self.k, device=x.device)
-        return keep_first(x, x.topk(self.k + 1).values, n)
+        return keep_first(x, largest(x, self.k + 1), n)
 
 
 @dataclass(frozen=True)
@@ -159,19 +152,19 @@ class TopP(Transform):
     def __post_init__(self):
         object.__setattr__(self, "p", check_interval("p", self.p, 0, 1, closed="right"))
 
-    def _apply(self, x, generator):
+    def _apply(self, x, top, generator):
         if self.p == 1:
             return x
-        top = at_least_float32(x.amax(-1, keepdim=True))
-        total = (at_least_float32(x) - top).exp().sum(-1, keepdim=True).double()
+        top = at_least_float32(top)
+        total = (at_least_float32(x) - top).exp_().sum(-1, keepdim=True).double()
         need = self.p - 4 * min(torch.finfo(x.dtype).eps, FLOAT32.eps)
         # A nucleus is mostly small: only the rows where it is not are sorted in full.
         k = min(256, x.shape[-1])
-        values = x.topk(k).values
+        values = largest(x, k)
         n = _nucleus(values, top, total, need)
         out, large = keep_first(x, values, n), (n == k).squeeze(-1)
         if k < x.shape[-1] and bool(large.any()):
-            values = _descending(x[large])
+            values = sorted_downwards(x[large])
             n = _nucleus(values, top[large], total[large], need)
             out[large] = keep_first(x[large], values, n)
         return out
@@ -200,17 +193,16 @@ class MinP(Transform):
     def __post_init__(self):
         object.__setattr__(self, "p", check_interval("p", self.p, 0, 1))
 
-    def _apply(self, x, generator):
+    def _apply(self, x, top, generator):
         if self.p == 0:
             return x
-        top, eps = x.amax(-1, keepdim=True), torch.finfo(x.dtype).eps
         if self.p == 1:
-            return torch.where(x < top, -INF, x)
-        high = top.double()
+            return drop_below(x, top)
+        high, eps = top.double(), torch.finfo(x.dtype).eps
         least = high + math.log(self.p)
         # The threshold is rounded to the type of the scores, so a whole unit in its last place.
         rounding = eps * (high.abs() / 2 + least.abs()) + 4 * min(eps, FLOAT32.eps)
-        return torch.where(x < (least - rounding).to(x.dtype), -INF, x)
+        return drop_below(x, (least - rounding).to(x.dtype))
 
 
 @dataclass(frozen=True)
@@ -268,9 +260,9 @@ class Sampler:
         """
         check_generator(generator)
         x = self.transform(logits, generator) if self.transforms else logits
-        check_scores("logits after the transforms" if self.transforms else "logits", x)
-        x = at_least_float32(x)
-        mass = (x - x.amax(-1, keepdim=True)).exp().cumsum(-1, dtype=torch.float64)
+        top = check_scores("logits after the transforms" if self.transforms else "logits", x)
+        likelihood = (at_least_float32(x) - at_least_float32(top)[..., None]).exp_()
+        mass = likelihood.cumsum(-1, dtype=torch.float64)
         shape = (*x.shape[:-1], 1)
         u = torch.rand(shape, generator=generator, dtype=torch.float64, device=x.device)
         # A token of probability zero does not move the sum, so it is never the first above u.
@@ -290,7 +282,7 @@ def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
     """
     after = values.gather(-1, n.clamp(max=values.shape[-1] - 1))
     last = values.gather(-1, n - 1)
-    out = torch.where(x < last, -INF, x)
+    out = drop_below(x, last)
     ties = ((after == last) & (n < values.shape[-1]) & (last > -INF)).squeeze(-1)
     if bool(ties.any()):  # rare: the token after the last one kept is its equal
         equal = x[ties] == last[ties]
@@ -301,13 +293,5 @@ def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
 
 def _nucleus(values: Tensor, top: Tensor, total: Tensor, need: float) -> Tensor:
     """How many tokens have less than ``need`` of the mass before them."""
-    mass = (at_least_float32(values) - top).exp().cumsum(-1, dtype=torch.float64)
+    mass = (at_least_float32(values) - top).exp_().cumsum(-1, dtype=torch.float64)
     return 1 + (mass[:, :-1] < need * total).sum(-1, keepdim=True)
-
-
-def _descending(x: Tensor) -> Tensor:
-    """Every row's values downwards; without their ids NumPy sorts several times faster."""
-    plain = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    if not plain:
-        return x.sort(-1, descending=True).values
-    return torch.from_numpy(np.sort(x.detach().numpy(), -1)).flip(-1)

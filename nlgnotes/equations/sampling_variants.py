@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nlgnotes.equations.largest import largest
 from nlgnotes.equations.precision import at_least_float32
 from nlgnotes.equations.sampling import Temperature, TopK, Transform, keep_first
 from nlgnotes.validation import check_count, check_interval, check_positive, check_scores
@@ -50,7 +51,7 @@ class MaxEntropy(Transform):
     def __post_init__(self):
         object.__setattr__(self, "E", check_positive("E", self.E))
 
-    def _apply(self, x, generator):
+    def _apply(self, x, top, generator):
         return temper_to_entropy(x, self.E, upwards=self.raises)
 
 
@@ -93,7 +94,7 @@ class RandomMask(Transform):
     def __post_init__(self):
         object.__setattr__(self, "rate", check_interval("rate", self.rate, 0, 1))
 
-    def _apply(self, x, generator):
+    def _apply(self, x, top, generator):
         u = torch.rand(x.shape, generator=generator, device=x.device).masked_fill_(x == -INF, -1)
         if self.keep_top:
             u.scatter_(-1, x.argmax(-1, keepdim=True), 1)
@@ -124,8 +125,8 @@ class NoisedTopK(Transform):
         object.__setattr__(self, "k", check_count("k", self.k))
         object.__setattr__(self, "weight", check_interval("weight", self.weight, 0, 1))
 
-    def _apply(self, x, generator):
-        values, ids = TopK(self.k)._apply(x, None).topk(min(self.k, x.shape[-1]))
+    def _apply(self, x, top, generator):
+        values, ids = TopK(self.k)._apply(x, top, None).topk(min(self.k, x.shape[-1]))
         values = at_least_float32(values)
         # Independent exponentials over their sum are uniform on the simplex.
         z = torch.empty_like(values).exponential_(generator=generator)
@@ -156,8 +157,8 @@ class TemperedTopK(Transform):
         object.__setattr__(self, "k", check_count("k", self.k))
         object.__setattr__(self, "T", check_positive("T", self.T))
 
-    def _apply(self, x, generator):
-        return Temperature(self.T)._apply(TopK(self.k)._apply(x, generator), generator)
+    def _apply(self, x, top, generator):
+        return Temperature(self.T)._apply(TopK(self.k)._apply(x, top, None), top, None)
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,10 @@ class RandomTopK(Transform):
         # torch draws integers of 64 bits, and names the one after the last.
         object.__setattr__(self, "max_k", check_count("max_k", self.max_k, 1, 2**63 - 2))
 
-    def _apply(self, x, generator):
+    def _apply(self, x, top, generator):
         size = x.shape[-1]
         k = torch.randint(1, self.max_k + 1, (len(x), 1), generator=generator, device=x.device)
-        return keep_first(x, x.topk(min(self.max_k + 1, size)).values, k.clamp(max=size))
+        return keep_first(x, largest(x, min(self.max_k + 1, size)), k.clamp(max=size))
 
 
 def temper_to_entropy(

@@ -1,6 +1,6 @@
 """A synthetic newswire: documents with a hidden topic and entity, and their exact likelihood."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -9,15 +9,13 @@ from torch import Tensor
 
 from nlgnotes.documents import Documents
 from nlgnotes.languages.base import Language, check_sample, extended, inside
+from nlgnotes.languages.newswire_filter import ForwardFilter
 from nlgnotes.languages.newswire_sampling import NewswireSample, draw_hidden
 from nlgnotes.languages.newswire_tables import standard_tables, toy_tables
 from nlgnotes.languages.tables import RowSampler, check_rows
 from nlgnotes.validation import check_count, check_interval
 
 __all__ = ["Newswire", "NewswireSample"]
-
-CHUNK = 32
-"""Documents scored side by side: few enough that their states stay in the processor's cache."""
 
 
 class Newswire(Language):
@@ -108,26 +106,14 @@ class Newswire(Language):
         """The tables that scoring and sampling read; "hidden" is the pair of topic and entity as
         one number.
         """
-        noisy = (1 - self.epsilon) * self.emission + self.epsilon / self.vocab_size
-        self._likelihood = (
-            noisy.flatten(1, 2)[self.slot_class].transpose(1, 2).contiguous()
-        )  # slots vocab hidden
         self.hidden_prior = (self.topic_prior[:, None] * self.entity_prior).reshape(-1)
-        # Most slots have one predecessor, so a step of the chain is a shift of rows and a few
-        # additions: much cheaper than a product with the whole matrix, which was two thirds of the
-        # time.
-        source, target = self.transition.nonzero().T
-        first = torch.tensor(
-            [i for i, t in enumerate(target.tolist()) if t not in target[:i].tolist()]
+        self._forward = ForwardFilter(
+            self.start,
+            self.transition,
+            self.emission.flatten(1, 2)[self.slot_class],
+            self.hidden_prior,
+            self.epsilon,
         )
-        rest = torch.ones(len(target), dtype=torch.bool)
-        rest[first] = False
-        self._shift = torch.zeros(self.slots, dtype=torch.long)
-        self._shift[target[first]] = source[first]
-        self._shift_weight = torch.zeros(self.slots, 1, 1, dtype=torch.float64)
-        self._shift_weight[target[first], 0, 0] = self.transition[source[first], target[first]]
-        self._extra, self._extra_target = source[rest], target[rest]
-        self._extra_weight = self.transition[source[rest], target[rest]][:, None, None]
         self.samplers = {
             "transition": RowSampler(self.transition),
             "emission": RowSampler(self.emission.reshape(-1, self.vocab_size)),
@@ -145,7 +131,8 @@ class Newswire(Language):
     @cached_property
     def _visits(self) -> Float64[Tensor, "slots hidden"]:
         """Expected visits of a document to each (slot, hidden), by a linear system per hidden."""
-        goes_on = 1 - self._likelihood[:, self.eos]
+        ends = (1 - self.epsilon) * self.emission[..., self.eos] + self.epsilon / self.vocab_size
+        goes_on = 1 - ends.flatten(1)[self.slot_class]
         flow = torch.eye(self.slots, dtype=torch.float64) - self.transition.T * goes_on.T[:, None]
         return (
             torch.linalg.solve(flow, self.start.expand(goes_on.shape[1], -1)).T * self.hidden_prior
@@ -231,8 +218,8 @@ class Newswire(Language):
         """The exact log-probability of each token; see :meth:`Language.token_log_probs`."""
         self._check(documents)
         result = torch.ones(documents.tokens.T.shape, dtype=torch.float64)
-        for rows, t, _, _, total in self._filter(documents.tokens, documents.lengths):
-            result[t, rows] = total
+        for step in self._forward.steps(documents.tokens, documents.lengths):
+            result[step.t, step.rows] = step.total
         return result.log().T.contiguous()
 
     def all_next_log_probs(
@@ -242,7 +229,7 @@ class Newswire(Language):
         tokens = extended(prefix, self.vocab_size)
         result = torch.full((*tokens.shape, self.vocab_size), -torch.inf, dtype=torch.float64)
         result[..., self.eos] = 0.0
-        for rows, t, predicted, _, _ in self._filter(tokens, inside(tokens).sum(-1)):
+        for rows, t, predicted, _ in self._forward.steps(tokens, inside(tokens).sum(-1)):
             result[rows, t] = self._words_of(predicted).log_()
         return result
 
@@ -251,7 +238,7 @@ class Newswire(Language):
         tokens = extended(prefix, self.vocab_size)
         result = torch.full((len(tokens), self.vocab_size), -torch.inf, dtype=torch.float64)
         result[:, self.eos] = 0.0
-        for rows, t, predicted, _, _ in self._filter(tokens, inside(tokens).sum(-1)):
+        for rows, t, predicted, _ in self._forward.steps(tokens, inside(tokens).sum(-1)):
             if t == prefix.shape[1]:
                 result[rows] = self._words_of(predicted).log_()
         return result
@@ -262,44 +249,12 @@ class Newswire(Language):
         """P(topic | the first t tokens) for t = 0 … time; an ``<eos>`` freezes it."""
         tokens = extended(prefix, self.vocab_size)
         result = torch.empty(*tokens.shape, len(self.topics), dtype=torch.float64)
-        long = inside(tokens).sum(-1)
-        for rows, t, predicted, joint, _ in self._filter(tokens, long):
+        # One step behind an <eos> the slot has moved on, and the topic is what the <eos> left it.
+        long = (inside(tokens).sum(-1) + 1).clamp(max=tokens.shape[1])
+        for rows, t, predicted, _ in self._forward.steps(tokens, long):
             result[rows, t] = self._topics_of(predicted)
-            ends = rows[long[rows] == t + 1]
-            if len(ends) and t + 1 < tokens.shape[1]:
-                result[ends, t + 1 :] = self._topics_of(joint[:, -len(ends) :])[
-                    :, None
-                ]  # rows are sorted by length
-        return result
-
-    def _filter(
-        self, tokens: Tensor, long: Tensor
-    ) -> Iterator[tuple[Tensor, int, Tensor, Tensor, Tensor]]:
-        """The forward algorithm over the rows that still run, longest first, chunk by chunk.
-
-        Yields (rows, t, predicted, joint, total): P(slot, hidden | x_<t), that times P(x_t | slot,
-        hidden), both [slots, rows, hidden], and the sum of the latter, P(x_t | x_<t).
-        """
-        order = long.argsort(descending=True, stable=True)
-        for rows in order.split(CHUNK):
-            left, read = long[rows], tokens[rows].T.contiguous()
-            running = (left[:, None] > torch.arange(int(left[0]) + 1)).sum(0).tolist()
-            joint = total = torch.empty(0)
-            for t in range(int(left[0])):
-                n = running[t]
-                if t == 0:
-                    predicted = (self.start[:, None] * self.hidden_prior)[:, None].expand(-1, n, -1)
-                else:
-                    if n < running[t - 1]:
-                        joint, total = joint[:, :n].contiguous(), total[:n]
-                    scale = 1 / total[:, None]
-                    predicted = joint.index_select(0, self._shift).mul_(self._shift_weight * scale)
-                    if len(self._extra):
-                        extra = joint.index_select(0, self._extra).mul_(self._extra_weight * scale)
-                        predicted.index_add_(0, self._extra_target, extra)
-                joint = self._likelihood.index_select(1, read[t, :n]).mul_(predicted)
-                total = joint.sum(0).sum(-1)
-                yield rows[:n], t, predicted, joint, total
+        place = torch.minimum(torch.arange(tokens.shape[1]), long[:, None] - 1)
+        return result[torch.arange(len(tokens))[:, None], place]
 
     def _topics_of(self, joint: Tensor) -> Float64[Tensor, "batch topics"]:
         """The distribution of the topic from that of (slot, hidden), which need not add up to 1."""

@@ -334,7 +334,7 @@ class Broken(Transform):
     def __init__(self, value):
         self.value = value
 
-    def _apply(self, x, generator):
+    def _apply(self, x, top, generator):
         return torch.full_like(x, self.value)
 
 
