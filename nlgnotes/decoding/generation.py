@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.equations.sampling import Sampler
+from nlgnotes.equations.sampling import Sampler, draw
 from nlgnotes.validation import check_continuation, check_generator, check_scores
 
 __all__ = ["Generates", "Generation", "generate", "log_probabilities", "next_logits"]
 
-# The draw itself, after all transforms.
-_DRAW = Sampler()
+# Of fewer rows a step costs the same whether some of them have stopped or not.
+FEW = 8
 
 
 class Generates(Protocol):
@@ -24,6 +24,10 @@ class Generates(Protocol):
     * ``empty_cache(batch, capacity)``: a cache, of whatever kind, for that many rows and tokens.
     * ``step(tokens, cache)``: logits ``[batch, time, vocab]`` after each new token, and the cache
       with them in it.
+
+    Two things more are used where they are there. A cache with ``rows(index)``, a copy of some of
+    its rows, lets those that have stopped leave the batch. A model with ``reads_rows_alike = True``
+    says that it gives equal rows the same logits: of equal prompts it then reads only one.
     """
 
     config: Any
@@ -100,56 +104,55 @@ def generate(
     transform = getattr(sampler, "transform", sampler)
     if not callable(transform):
         raise ValueError(f"sampler must transform logits; got {sampler!r}")
-    # A Sampler tests what it is given; other rules may not, and could hide what is wrong.
-    trusted = isinstance(sampler, Sampler) and penalty is None
-    tokens, log_probs, sampler_log_probs = [], [], []
-    lengths = torch.full((batch,), max_new_tokens)
+    # A Sampler tests what it is given, and looks at each row by itself; other rules may not, and
+    # could hide what is wrong.
+    known = isinstance(sampler, Sampler)
+    plain = known and not sampler.transforms and penalty is None
+    can_leave = stop_token is not None and known and not any(t.random for t in sampler.transforms)
     seen = None if penalty is None else torch.zeros(batch, vocab_size, dtype=torch.bool)
     if seen is not None and penalise_prompt:
         seen.scatter_(1, prompt, True)
-    alive = torch.ones(batch, dtype=torch.bool)
+    out = _Columns(batch, max_new_tokens)
     with torch.inference_mode():
-        cache = model.empty_cache(batch, time + max_new_tokens - 1)  # the last is never read
-        fed = prompt
+        # The last token is never read.
+        logits, cache = _read_prompt(model, prompt, time + max_new_tokens - 1)
+        rows, running, drawn = None, torch.ones(batch, dtype=torch.bool), prompt[:, -1]
         for i in range(max_new_tokens):
-            logits, cache = next_logits(model, fed, cache)
-            if not trusted:
-                check_scores("logits", logits)
+            if i:
+                logits, cache = next_logits(model, drawn[:, None], cache)
             scores = logits
+            if not (known and penalty is None):
+                check_scores("logits", logits)
             if penalty is not None:
                 scores = penalty(logits, seen)
                 _check_alike("penalty", scores, logits)
                 check_scores("the penalty's scores", scores)
-            scores = transform(scores, generator)
-            _check_alike("sampler", scores, logits)
-            drawn = _DRAW.sample(scores, generator)
-            chosen = drawn[:, None]
-            log_prob = log_probabilities(logits).gather(-1, chosen)[:, 0]
-            sampler_log_prob = log_prob
+            if not plain:
+                scores = transform(scores, generator)
+                _check_alike("sampler", scores, logits)
+            # As many numbers as there were rows: who has left changes no draw of the others.
+            u = torch.rand(batch, generator=generator, dtype=torch.float64)
+            drawn, sampler_log_prob = draw(scores, u if rows is None else u[rows], "logits")
+            log_prob = sampler_log_prob
             if scores is not logits:
-                sampler_log_prob = log_probabilities(scores).gather(-1, chosen)[:, 0]
-            if stop_token is not None:
-                # Not a product: what a row that has ended draws may have log-probability -inf.
-                drawn = drawn * alive
-                log_prob = log_prob.masked_fill(~alive, 0.0)
-                sampler_log_prob = sampler_log_prob.masked_fill(~alive, 0.0)
-            tokens.append(drawn)
-            log_probs.append(log_prob)
-            sampler_log_probs.append(sampler_log_prob)
-            if stop_token is not None:
-                ended = alive & (drawn == stop_token)
-                lengths[ended] = i + 1
-                alive &= ~ended
-                if not bool(alive.any()):
-                    break
-            fed = drawn[:, None]
+                log_prob = log_probabilities(logits).gather(-1, drawn[:, None])[:, 0]
+            out.append(drawn, log_prob, sampler_log_prob)
             if seen is not None:
-                seen.scatter_(1, fed, True)
+                seen.scatter_(1, drawn[:, None], True)
+            if stop_token is not None and i + 1 < max_new_tokens:
+                running = running & (drawn != stop_token)
+                left = int(running.sum())
+                if not left:
+                    break
+                many = len(running) >= FEW and 4 * left <= 3 * len(running)
+                if can_leave and many and hasattr(cache, "rows"):
+                    here = running.nonzero()[:, 0]
+                    rows = here if rows is None else rows[here]
+                    out.keep(rows)
+                    drawn, running, cache = drawn[here], running[here], cache.rows(here)
+                    seen = None if seen is None else seen[here]
     # Outside: what inference mode makes can never take part in a gradient, and this may.
-    return Generation(
-        *(_columns(steps, max_new_tokens) for steps in (tokens, log_probs, sampler_log_probs)),
-        lengths,
-    )
+    return out.generation(stop_token)
 
 
 def next_logits(model: Any, tokens: Tensor, cache: Any) -> tuple[Tensor, Any]:
@@ -188,8 +191,49 @@ def _check_alike(name: str, scores: Any, logits: Tensor) -> None:
         )
 
 
-def _columns(steps: list[Tensor], count: int) -> Tensor:
-    """The results of the steps side by side, zeros behind them up to ``count``."""
-    out = torch.zeros(len(steps[0]), count, dtype=steps[0].dtype)
-    out[:, : len(steps)] = torch.stack(steps, 1)
-    return out
+def _read_prompt(model: Any, prompt: Tensor, capacity: int) -> tuple[Tensor, Any]:
+    """The logits after the prompt, and the cache that holds it; equal rows are read as one."""
+    if getattr(model, "reads_rows_alike", False) and min(prompt.shape) > 1:
+        unique, which = prompt.unique(dim=0, return_inverse=True)
+        if 2 * len(unique) <= len(prompt):
+            logits, cache = next_logits(model, unique, model.empty_cache(len(unique), capacity))
+            return logits[which], cache.rows(which)
+    return next_logits(model, prompt, model.empty_cache(len(prompt), capacity))
+
+
+class _Columns:
+    """What the steps gave, while rows leave; zeros behind the last step."""
+
+    def __init__(self, batch: int, count: int) -> None:
+        self.batch, self.count, self.done = batch, count, 0
+        self.rows: Tensor | None = None
+        self.steps: list[tuple[Tensor, ...]] = []
+        self.parts: list[tuple[Tensor | None, int, tuple[Tensor, ...]]] = []
+
+    def append(self, *step: Tensor) -> None:
+        """One number of each remaining row, of each kind."""
+        self.steps.append(step)
+
+    def keep(self, rows: Tensor | None) -> None:
+        """From now on the steps are of these rows."""
+        columns = tuple(torch.stack(kind, 1) for kind in zip(*self.steps, strict=True))
+        self.parts.append((self.rows, self.done, columns))
+        self.done += len(self.steps)
+        self.rows, self.steps = rows, []
+
+    def generation(self, stop_token: int | None) -> Generation:
+        """All of it, and zeros behind each row's stop token."""
+        self.keep(None)
+        first = self.parts[0][2]
+        whole = [torch.zeros(self.batch, self.count, dtype=kind.dtype) for kind in first]
+        for rows, start, columns in self.parts:
+            for kind, part in zip(whole, columns, strict=True):
+                kind[slice(None) if rows is None else rows, start : start + part.shape[1]] = part
+        lengths = torch.full((self.batch,), self.count)
+        if stop_token is not None:
+            stops = whole[0][:, : self.done] == stop_token
+            lengths = torch.where(stops.any(1), stops.int().argmax(1) + 1, self.count)
+            behind = torch.arange(self.count) >= lengths[:, None]
+            # Not a product: what a row that has ended draws may have log-probability -inf.
+            whole = [kind.masked_fill(behind, 0) for kind in whole]
+        return Generation(*whole, lengths)

@@ -21,7 +21,7 @@ from nlgnotes.validation import (
     check_scores,
 )
 
-__all__ = ["MinP", "Sampler", "Temperature", "TopK", "TopP", "Transform", "keep_first"]
+__all__ = ["MinP", "Sampler", "Temperature", "TopK", "TopP", "Transform", "draw", "keep_first"]
 
 INF = math.inf
 FLOAT32 = torch.finfo(torch.float32)
@@ -260,13 +260,38 @@ class Sampler:
         """
         check_generator(generator)
         x = self.transform(logits, generator) if self.transforms else logits
-        top = check_scores("logits after the transforms" if self.transforms else "logits", x)
-        likelihood = (at_least_float32(x) - at_least_float32(top)[..., None]).exp_()
-        mass = likelihood.cumsum(-1, dtype=torch.float64)
-        shape = (*x.shape[:-1], 1)
-        u = torch.rand(shape, generator=generator, dtype=torch.float64, device=x.device)
-        # A token of probability zero does not move the sum, so it is never the first above u.
-        return torch.searchsorted(mass, u * mass[..., -1:], right=True).squeeze(-1)
+        u = torch.rand(x.shape[:-1], generator=generator, dtype=torch.float64, device=x.device)
+        return draw(x, u, "logits after the transforms" if self.transforms else "logits")[0]
+
+
+def draw(
+    scores: Scores, u: Float[Tensor, "*batch"], name: str = "scores"
+) -> tuple[Int[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+    r"""Inverse transform sampling: the first token i of a row with :math:`\sum_{j \le i} p_j > u`.
+
+    Args:
+        scores: before softmax; p is their softmax.
+        u: numbers in [0, 1), float64.
+        name: what an error calls the scores.
+
+    Returns:
+        Ids from 0 to vocab - 1, none of probability 0, and their log p, in nats; in float32 where
+        the scores are in half precision.
+
+    Raises:
+        ValueError: a row holds NaN, +inf or no finite entry.
+
+    >>> draw(torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log(), torch.tensor([0.4, 0.6]).double())
+    (tensor([0, 1]), tensor([-0.6931, -0.6931]))
+    """
+    top = at_least_float32(check_scores(name, scores))[..., None]
+    shifted = at_least_float32(scores) - top
+    mass = shifted.exp().cumsum(-1, dtype=torch.float64)
+    total = mass[..., -1:]
+    # A token of probability zero does not move the sum, so it is never the first above u.
+    chosen = torch.searchsorted(mass, u[..., None] * total, right=True)
+    log_probs = shifted.gather(-1, chosen) - total.log()
+    return chosen[..., 0], log_probs[..., 0].to(shifted.dtype)
 
 
 def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:

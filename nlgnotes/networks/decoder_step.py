@@ -37,14 +37,15 @@ class StepWeights:
     Args:
         blocks: of each layer: norm, projection, output, norm, up, down; matrices transposed.
         turns: for each position the factors of queries, keys and values, complex.
-        hidden: as many zeros as a block has positions, then as many -inf.
-        rooms: buffers and their views, by the number of rows and whether inference mode is on.
+        hidden: a zero for each position, then as many -inf.
+        workspaces: where the products are written, by the number of rows and whether inference
+            mode is on; the last one only.
     """
 
     blocks: tuple[tuple[Tensor, ...], ...]
     turns: Tensor
     hidden: Tensor
-    rooms: dict[tuple[int, bool], "_Room"] = field(default_factory=dict)
+    workspaces: dict[tuple[int, bool], "_Workspace"] = field(default_factory=dict)
 
 
 def paired(x: Float[Tensor, "... width"]) -> Float[Tensor, "... width"]:
@@ -57,14 +58,13 @@ def paired(x: Float[Tensor, "... width"]) -> Float[Tensor, "... width"]:
 
 
 def prepare_step(
-    blocks: Iterable[Any], cos: Float[Tensor, "time half"], sin: Float[Tensor, "time half"], block: int
+    blocks: Iterable[Any], cos: Float[Tensor, "time half"], sin: Float[Tensor, "time half"]
 ) -> StepWeights:
     """What :func:`read_one` needs of a decoder's blocks.
 
     Args:
         blocks: the layers.
         cos, sin: of the rotary angles of every position that the cache holds.
-        block: positions in a block of the cache.
     """
     chosen = []
     for b in blocks:
@@ -77,24 +77,25 @@ def prepare_step(
         chosen.append((norms[0], matrices[0], matrices[1], norms[1], matrices[2], matrices[3]))
     turn = torch.complex(cos, sin).repeat(1, 2 * b.heads)
     turns = torch.cat((turn, torch.ones(len(cos), width // 2, dtype=turn.dtype)), 1)
-    hidden = torch.zeros(2 * block, dtype=cos.dtype)
-    hidden[block:] = -math.inf
+    hidden = torch.zeros(2 * len(cos), dtype=cos.dtype)
+    hidden[len(cos) :] = -math.inf
     return StepWeights(tuple(chosen), turns, hidden)
 
 
-class _Room:
-    """Where the projection of a batch is written, and the views of it; then the cache's views."""
+class _Workspace:
+    """Where the products of a batch are written, the views of that, and the views of its cache."""
 
-    def __init__(self, batch: int, heads: int, size: int, dtype: torch.dtype) -> None:
-        self.qkv = torch.empty(batch, 3 * heads * size, dtype=dtype)
+    def __init__(self, x: Tensor, heads: int, hidden: int) -> None:
+        batch, width = x.shape
+        self.qkv, self.up = x.new_empty(batch, 3 * width), x.new_empty(batch, hidden)
         self.pairs = torch.view_as_complex(self.qkv.view(batch, -1, 2))
-        roles = self.qkv.view(batch, 3, heads, size)
-        self.query, self.kept = roles[:, 0], roles[:, 1:].transpose(0, 1)
-        self.attended = torch.empty(batch * heads, 1, size, dtype=dtype)
-        self.found = self.attended.view(batch, heads * size)
+        roles = self.qkv.view(batch, 3, heads, width // heads)
+        self.query, self.key_value = roles[:, 0], roles[:, 1:].transpose(0, 1)
+        self.heads = x.new_empty(batch * heads, 1, width // heads)
+        self.attended = self.heads.view(batch, width)
         self.buffers, self.blocks = None, 0
 
-    def look(self, buffers: Tensor, blocks: int) -> None:
+    def read_from(self, buffers: Tensor, blocks: int) -> None:
         """Views of the first blocks of a cache's buffers, for each layer."""
         if self.buffers is not buffers or self.blocks != blocks:
             self.buffers, self.blocks = buffers, blocks
@@ -114,42 +115,44 @@ def read_one(
     """
     batch, width = x.shape
     buffers, block, at = cache.buffers, cache.block, cache.length - 1
-    heads, size = buffers.shape[4], buffers.shape[6]
+    heads = buffers.shape[4]
     # What inference mode makes cannot be written to outside of it.
     key = batch, torch.is_inference_mode_enabled()
-    room = weights.rooms.get(key)
-    if room is None:
-        room = weights.rooms[key] = _Room(batch, heads, size, x.dtype)
+    if key not in weights.workspaces:
+        weights.workspaces.clear()  # an older one would keep its cache's buffers
+        weights.workspaces[key] = _Workspace(x, heads, weights.blocks[0][4].shape[1])
+    work = weights.workspaces[key]
     blocks, place = at // block + 1, at % block
-    room.look(buffers, blocks)
+    work.read_from(buffers, blocks)
     slots = buffers[:, :, blocks - 1].select(-2, place).unbind(1)
-    turn, hidden = weights.turns[at], weights.hidden.narrow(0, block - 1 - place, block)
+    turn = weights.turns[at]
+    hidden = weights.hidden.narrow(0, len(weights.turns) - 1 - place, block)
     attend = _attend_to_one if blocks == 1 else _attend_to_many
-    qkv, pairs, kept, found, shape = room.qkv, room.pairs, room.kept, room.found, (width,)
-    layers = zip(weights.blocks, room.keys, room.values, slots, strict=True)
+    layers = zip(weights.blocks, work.keys, work.values, slots, strict=True)
     for (norm1, project, out, norm2, up, down), keys, values, slot in layers:
-        torch.mm(torch.layer_norm(x, shape, norm1), project, out=qkv)
-        pairs.mul_(turn)
-        slot.copy_(kept)
-        attend(room, keys, values, hidden)
-        x.addmm_(found, out)
-        x.addmm_(gelu(torch.mm(torch.layer_norm(x, shape, norm2), up)), down)
+        torch.mm(torch.layer_norm(x, (width,), norm1), project, out=work.qkv)
+        work.pairs.mul_(turn)
+        slot.copy_(work.key_value)
+        attend(work, keys, values, hidden)
+        x.addmm_(work.attended, out)
+        torch.mm(torch.layer_norm(x, (width,), norm2), up, out=work.up)
+        x.addmm_(gelu(work.up, out=work.up), down)
     return x
 
 
-def _attend_to_one(room: _Room, keys: Tensor, values: Tensor, hidden: Tensor) -> None:
+def _attend_to_one(work: _Workspace, keys: Tensor, values: Tensor, hidden: Tensor) -> None:
     """Attention over a single block."""
-    query = room.query.reshape(room.attended.shape)
+    query = work.query.reshape(work.heads.shape)
     weights = torch.baddbmm(hidden, query, keys).softmax(-1)
-    torch.bmm(weights, values, out=room.attended)
+    torch.bmm(weights, values, out=work.heads)
 
 
-def _attend_to_many(room: _Room, keys: Tensor, values: Tensor, hidden: Tensor) -> None:
+def _attend_to_many(work: _Workspace, keys: Tensor, values: Tensor, hidden: Tensor) -> None:
     """Attention over several blocks: products block by block, one softmax over all of them."""
-    blocks, (rows, _, size), block = room.blocks, room.attended.shape, len(hidden)
-    query = room.query.reshape(1, rows, size).expand(blocks, -1, -1).reshape(-1, 1, size)
+    blocks, (rows, _, size), block = work.blocks, work.heads.shape, len(hidden)
+    query = work.query.reshape(1, rows, size).expand(blocks, -1, -1).reshape(-1, 1, size)
     scores = torch.bmm(query, keys).view(blocks, rows, block)
     scores[-1].add_(hidden)
     weights = scores.transpose(0, 1).flatten(1).softmax(-1).view(rows, blocks, block)
     weights = weights.transpose(0, 1).reshape(-1, 1, block)
-    torch.sum(torch.bmm(weights, values).view(blocks, rows, 1, size), 0, out=room.attended)
+    torch.sum(torch.bmm(weights, values).view(blocks, rows, 1, size), 0, out=work.heads)

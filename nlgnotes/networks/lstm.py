@@ -105,6 +105,8 @@ class LSTMModel(nn.Module):
     torch.Size([2, 3, 50])
     """
 
+    reads_rows_alike = True  # for ``generation.generate``: equal prompts are read once
+
     def __init__(self, config: LSTMConfig, generator: torch.Generator) -> None:
         super().__init__()
         self.config = config

@@ -63,6 +63,8 @@ class PretrainedCache:
 class Pretrained(nn.Module):
     """A causal model of ``transformers`` with our decoder's interface: logits, a cache, a step."""
 
+    reads_rows_alike = True  # for ``generation.generate``: equal prompts are read once
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         sizes = model.config

@@ -16,14 +16,11 @@ from nlgnotes.networks.cache import Cache
 from nlgnotes.networks.decoder_step import paired, prepare_step, read_one
 from nlgnotes.networks.inputs import check_capacity, check_owner, check_step, embed
 from nlgnotes.networks.rotary import rotary_angles, split_rotary
-from nlgnotes.validation import check_count, check_tokens
+from nlgnotes.validation import check_tokens
 
 __all__ = ["Block", "Decoder", "DecoderConfig", "block_shapes"]
 
 POSITIONS = ("rotary", "learned", "none")
-
-# Positions in a block of the cache, and from how many rows on it is in blocks (measured).
-BLOCK, MANY_ROWS = 16, 16
 
 
 @dataclass(frozen=True)
@@ -156,6 +153,15 @@ class Decoder(nn.Module):
     torch.Size([1, 3, 256])
     """
 
+    reads_rows_alike = True  # for ``generation.generate``: equal prompts are read once
+
+    plain_steps = False
+    """Whether the caches made from now on are stepped through as :meth:`forward` reads.
+
+    It is slower, attention is over the read tokens only, and torch's counter of FLOPs knows every
+    call of it.
+    """
+
     def __init__(self, config: DecoderConfig, generator: torch.Generator) -> None:
         super().__init__()
         self.config, size = config, config.width // config.heads
@@ -224,14 +230,10 @@ class Decoder(nn.Module):
         """
         c, dtype = self.config, self.embedding.dtype
         capacity, size, prepared = check_capacity(capacity, c.context), c.width // c.heads, None
-        check_count("batch", batch)
-        # Few rows fit the processor's own cache, where it does not matter how they lie.
-        block = BLOCK if batch >= MANY_ROWS else capacity
-        if dtype not in HALF:  # torch has no complex numbers of half precision
-            cos, sin = self.cos[:capacity], self.sin[:capacity]
-            prepared = prepare_step(self.blocks, cos, sin, min(block, capacity))
-        sizes = (c.layers, batch, c.heads, capacity, size)
-        return Cache.empty(*sizes, dtype, self, block, prepared)
+        # torch has no complex numbers of half precision.
+        if dtype not in HALF and not self.plain_steps:
+            prepared = prepare_step(self.blocks, self.cos[:capacity], self.sin[:capacity])
+        return Cache.empty(c.layers, batch, c.heads, capacity, size, dtype, self, prepared)
 
     @torch.no_grad()
     def step(
@@ -268,7 +270,9 @@ class Decoder(nn.Module):
         mask = causal_mask(time, after.length)
         for layer, block in enumerate(self.blocks):
             q, k, v = block.queries_keys_values(x, cos, sin)
-            if after.prepared is not None:  # the order of coordinates in which `read_one` keeps them
+            if (
+                after.prepared is not None
+            ):  # the order of coordinates in which `read_one` keeps them
                 q, k = paired(q), paired(k)
             keys, values = after.write(layer, k, v)
             attended = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nlgnotes.decoding.generation import generate
 from nlgnotes.equations.penalties import presence_penalty, seen_tokens
 from nlgnotes.equations.sampling import Sampler, Temperature, TopK
+from nlgnotes.equations.sampling_variants import RandomMask
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
 
@@ -115,6 +116,57 @@ def test_all_stopped_ends_early():
         and out.lengths.tolist() == [1, 1]
         and out.tokens.tolist() == [[1] + [0] * 7] * 2
     )
+
+
+class Watched:
+    """The model; it notes how many rows each step reads."""
+
+    config, reads_rows_alike = MODEL.config, True
+
+    def __init__(self):
+        self.rows = []
+
+    def empty_cache(self, batch, capacity):
+        return MODEL.empty_cache(batch, capacity)
+
+    def step(self, tokens, cache):
+        self.rows.append(len(tokens))
+        return MODEL.step(tokens, cache)
+
+
+@pytest.mark.parametrize("batch", [8, 40])
+@pytest.mark.parametrize("sampler", [Sampler(), Sampler((Temperature(0.8), TopK(5)))])
+@pytest.mark.parametrize("penalty", [None, partial(presence_penalty, amount=1.0)])
+def test_rows_that_have_stopped_leave_and_change_no_draw_of_the_others(batch, sampler, penalty):
+    prompt = torch.randint(11, (batch, 3), generator=generator(batch))
+    options = {"max_new_tokens": 11, "stop_token": 4, "sampler": sampler, "penalty": penalty}
+    watched, chance, other = Watched(), generator(5), generator(5)
+    out = generate(watched, prompt, generator=chance, **options)
+    stay = generate(Uncached(), prompt, generator=other, **options)  # its cache gives no rows
+    assert watched.rows[0] == batch > watched.rows[-1]
+    assert torch.equal(out.tokens, stay.tokens) and torch.equal(out.lengths, stay.lengths)
+    torch.testing.assert_close(out.log_probs, stay.log_probs, atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.sampler_log_probs, stay.sampler_log_probs, atol=1e-5, rtol=0)
+    assert torch.equal(chance.get_state(), other.get_state())
+
+
+@pytest.mark.parametrize("sampler", [Sampler((RandomMask(0.3),)), lambda x, g: x])
+def test_rows_stay_where_a_rule_could_tell(sampler):
+    """A random transform would draw other numbers; what a plain function does is not known."""
+    watched = Watched()
+    out = go(watched, sampler=sampler, stop=4, prompt=PROMPT.repeat(4, 1))
+    assert (out.lengths < 6).any() and set(watched.rows[1:]) == {20}
+
+
+def test_equal_prompts_are_read_once():
+    watched, prompt = Watched(), PROMPT[[0, 1, 1, 0, 1, 1]]
+    out, whole = go(watched, prompt=prompt), go(Uncached(), prompt=prompt)
+    assert watched.rows == [2, *[6] * 10]
+    assert torch.equal(out.tokens, whole.tokens)
+    torch.testing.assert_close(out.log_probs, whole.log_probs, atol=1e-5, rtol=0)
+    watched.rows, watched.reads_rows_alike = [], False
+    go(watched, prompt=prompt)
+    assert watched.rows == [6] * 11
 
 
 @pytest.mark.parametrize(

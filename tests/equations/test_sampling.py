@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
 from scipy import stats
 
-from nlgnotes.equations.sampling import MinP, Sampler, Temperature, TopK, TopP, Transform
+from nlgnotes.equations.sampling import (
+    MinP,
+    Sampler,
+    Temperature,
+    TopK,
+    TopP,
+    Transform,
+    draw,
+)
 from nlgnotes.equations.sampling_variants import (
     MaxEntropy,
     NoisedTopK,
@@ -364,3 +372,24 @@ def test_ill_scores_are_refused_by_the_sampler():
             Sampler().sample(x, generator(0))
     with pytest.raises((ValueError, TypeCheckError)):
         Sampler([TopK(1)])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_draw_comes_with_its_log_probability(dtype):
+    scores = rows("draw", 200, 9, scale=4.0).to(dtype)
+    scores[:, ::3] = -INF
+    u = torch.rand(200, generator=generator(100, "u"), dtype=torch.float64)
+    chosen, log_probs = draw(scores, u)
+    exact = scores.double().log_softmax(-1)
+    assert log_probs.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    close = {"atol": 1e-12 if dtype == torch.float64 else 2e-6, "rtol": 0}
+    torch.testing.assert_close(log_probs.double(), exact.gather(1, chosen[:, None])[:, 0], **close)
+    # The interval of the cumulative distribution in which u lies is the token's.
+    below = exact.exp().cumsum(-1) - exact.exp()
+    low, width = (x.gather(1, chosen[:, None])[:, 0] for x in (below, exact.exp()))
+    assert (u > low - 1e-6).all() and (u < low + width + 1e-6).all()
+
+
+def test_an_error_of_a_draw_names_the_scores():
+    with pytest.raises(ValueError, match="votes must not hold NaN; 1 row"):
+        draw(torch.tensor([[0.0, math.nan]]), torch.zeros(1).double(), "votes")
