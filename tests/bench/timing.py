@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions, version
 from types import ModuleType
 from typing import Any
 
@@ -86,18 +87,25 @@ class Curve:
             raise ValueError(f"sizes must be three or more, rising; got {list(self.sizes)}")
 
 
+# The packages of the peers that were imported, each with its version.
+VERSIONS: dict[str, str] = {}
+
+
 def peer(name: str) -> ModuleType:
-    """A module of a peer.
+    """A module of a peer, whose version is then noted in :data:`VERSIONS`.
 
     Raises:
         ImportError: it is not installed, with the command that does it.
     """
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
+        for package in packages_distributions()[name.split(".")[0]]:
+            VERSIONS[package] = version(package)
+        return module
     except ImportError as error:
         raise ImportError(
-            f"the bench compares with {name}, which is not here ({error}); `make bench` installs "
-            f"the extra `peers`"
+            f"the bench compares with {name}, which cannot be imported ({error}); `make bench` "
+            "installs it, of the extra `peers`"
         ) from error
 
 
