@@ -159,7 +159,7 @@ def _changed(
     scores = logits.put(at, new)
     # A penalty can overflow the precision; what it leaves finite makes no row ill. A sum is finite
     # only if all that it adds is.
-    if not math.isfinite(float(new.sum())):
+    if not math.isfinite(float(new.detach().sum())):
         check_scores(f"logits after the penalty of {name} = {value:g}", scores)
     return scores
 
