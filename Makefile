@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 BASE := $(VENV)/.installed
 EXTRA := $(VENV)/.installed-test
+PEERS := $(VENV)/.installed-peers
 SOURCES := nlgnotes tests book
 NAME ?=
+GROUP ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book test format notebooks lab models clean
+.PHONY: help book test format notebooks lab models bench clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -45,6 +47,9 @@ lab: notebooks ## JupyterLab on the plain notebooks
 models: $(BASE) ## make the shipped models and measurements again, or one: make models NAME=newswire-lm
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)
 
+bench: $(PEERS) ## time the package beside its peers (idle machine!), for the page Timings; or one group: make bench GROUP=decoding
+	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(GROUP),--group $(GROUP))
+
 clean: ## remove what was built (not .venv, not the shipped checkpoints)
 	rm -rf _build .pytest_cache .hypothesis .ipynb_checkpoints book/.ipynb_checkpoints
 	find nlgnotes tests book -name __pycache__ -prune -exec rm -rf {} +
@@ -66,4 +71,9 @@ $(BASE): requirements.txt pyproject.toml
 $(EXTRA): $(BASE)
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-build-isolation -e '.[test]' || \
 	  { echo "the packages of the tests could not be installed: connect to the network (see pip's message above) and run make again"; exit 1; }
+	@touch $@
+
+$(PEERS): $(BASE)
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-build-isolation -e '.[peers]' || \
+	  { echo "the peers of the bench could not be installed: connect to the network (see pip's message above) and run make again"; exit 1; }
 	@touch $@

@@ -102,6 +102,7 @@ def test_what_is_well_passes_in_silence():
     check_positive("T", 1e-300), check_positive("T", 2)
     check_interval("p", 1, 0, 1), check_interval("p", 0.0, 0, 1, closed="left")
     check_scores("x", torch.tensor([[0.0, -math.inf], [-1e30, 3.0]]))
+    check_scores("x", torch.tensor([[3e38], [2e38]]))  # maxima whose sum overflows
     check_tokens("tokens", torch.tensor([[0, 4]]), 5)
     check_tokens("tokens", torch.zeros(2, 0).long(), 5, empty=True)
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["drop_below", "largest", "sorted_downwards"]
+__all__ = ["drop_below", "keep_first", "largest", "sorted_downwards"]
 
 WIDE = 4096  # from here on a few calls more, or one for each row, cost less than they save
 # A call of this size stays in one thread: to wait for another one at each call would take longer
@@ -83,4 +83,26 @@ def drop_below(
     for part, to in zip(x.chunk(parts, -1), out.chunk(parts, -1), strict=True):
         for row, to_row, value in zip(part, to, below, strict=True):
             torch.threshold(row, value, -math.inf, out=to_row)
+    return out
+
+
+def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
+    """Keep the first n of every row as sorted downwards, of equals the smaller ids first.
+
+    Args:
+        x: scores [rows, vocab].
+        values: the row's largest, downwards: n + 1 of them at least, or all.
+        n: how many of each row, [rows, 1], from 1 to vocab.
+
+    Returns:
+        The scores with the dropped entries at -inf.
+    """
+    after = values.gather(-1, n.clamp(max=values.shape[-1] - 1))
+    last = values.gather(-1, n - 1)
+    out = drop_below(x, last)
+    ties = ((after == last) & (n < values.shape[-1]) & (last > -math.inf)).squeeze(-1)
+    if bool(ties.any()):  # rare: the token after the last one kept is its equal
+        equal = x[ties] == last[ties]
+        left = n[ties] - (values[ties] > last[ties]).sum(-1, keepdim=True)
+        out[ties] = out[ties].masked_fill(equal & (equal.cumsum(-1) > left), -math.inf)
     return out

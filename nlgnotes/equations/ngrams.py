@@ -36,20 +36,31 @@ def ngrams(
     check_lengths(tokens, lengths)
     size, ids = lengths.cpu().numpy(), tokens.cpu().numpy()
     time = ids.shape[1]
-    place = np.arange(time)
-    word = np.unique(ids, return_inverse=True)[1].reshape(ids.shape).astype(np.int64)
+    place, longest = np.arange(time), min(n, time + 1)
+    word = _numbered(ids.astype(np.int64).ravel()).reshape(ids.shape)
+    ahead = np.pad(word, ((0, 0), (0, longest)))
     code, out = np.zeros_like(word), []
-    for m in range(1, min(n, time + 1) + 1):
+    for m in range(1, longest + 1):
         inside = place[None] + m <= size[:, None]
         # The (m-1)-gram that starts here, then one word more; numbered anew at each turn, or the
         # codes of long n-grams would overflow.
-        last = np.pad(word, ((0, 0), (0, m)))[:, m - 1 : m - 1 + time]
-        code = code * (word.max(initial=0) + 1) + last
-        numbers = np.unique(code[inside], return_inverse=True)[1]
+        code = code * (word.max(initial=0) + 1) + ahead[:, m - 1 : m - 1 + time]
+        numbers = _numbered(code[inside])
         code = np.zeros_like(word)
         code[inside] = numbers
         out.append((np.nonzero(inside)[0], numbers))
     return out
+
+
+def _numbered(codes: np.ndarray) -> np.ndarray:
+    """The rank of each code among the different ones, from 0: ``np.unique``'s inverse."""
+    low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
+    if high - low > 32 * codes.size + 1024:
+        return np.unique(codes, return_inverse=True)[1]
+    # A table of all the codes that there could be is several times faster than sorting them.
+    there = np.zeros(high - low + 1, dtype=bool)
+    there[codes - low] = True
+    return (there.cumsum() - 1)[codes - low]
 
 
 def ngram_counts(

@@ -154,12 +154,12 @@ def _changed(
     Few tokens of a vocabulary have been said: only these are computed and checked.
     """
     at = _places(seen.flatten())
-    old = logits.take(at)
-    new = rule(old)
-    scores = logits.put(at, new)
+    flat = logits.flatten()
+    new = rule(flat[at])
+    scores = flat.scatter(0, at, new).view(logits.shape)
     # A penalty can overflow the precision; what it leaves finite makes no row ill. A sum is finite
     # only if all that it adds is.
-    if not math.isfinite(float(new.sum())):
+    if not math.isfinite(float(new.detach().sum())):
         check_scores(f"logits after the penalty of {name} = {value:g}", scores)
     return scores
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.equations.largest import drop_below, largest, sorted_downwards
+from nlgnotes.equations.largest import drop_below, keep_first, largest, sorted_downwards
 from nlgnotes.equations.precision import at_least_float32
 from nlgnotes.validation import (
     check_count,
@@ -21,7 +21,7 @@ from nlgnotes.validation import (
     check_scores,
 )
 
-__all__ = ["MinP", "Sampler", "Temperature", "TopK", "TopP", "Transform", "draw", "keep_first"]
+__all__ = ["MinP", "Sampler", "Temperature", "TopK", "TopP", "Transform", "draw"]
 
 INF = math.inf
 FLOAT32 = torch.finfo(torch.float32)
@@ -292,28 +292,6 @@ def draw(
     chosen = torch.searchsorted(mass, u[..., None] * total, right=True)
     log_probs = shifted.gather(-1, chosen) - total.log()
     return chosen[..., 0], log_probs[..., 0].to(shifted.dtype)
-
-
-def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
-    """Keep the first n of every row as sorted downwards, of equals the smaller ids first.
-
-    Args:
-        x: scores [rows, vocab].
-        values: the row's largest, downwards: n + 1 of them at least, or all.
-        n: how many of each row, [rows, 1], from 1 to vocab.
-
-    Returns:
-        The scores with the dropped entries at -inf.
-    """
-    after = values.gather(-1, n.clamp(max=values.shape[-1] - 1))
-    last = values.gather(-1, n - 1)
-    out = drop_below(x, last)
-    ties = ((after == last) & (n < values.shape[-1]) & (last > -INF)).squeeze(-1)
-    if bool(ties.any()):  # rare: the token after the last one kept is its equal
-        equal = x[ties] == last[ties]
-        left = n[ties] - (values[ties] > last[ties]).sum(-1, keepdim=True)
-        out[ties] = out[ties].masked_fill(equal & (equal.cumsum(-1) > left), -INF)
-    return out
 
 
 def _nucleus(values: Tensor, top: Tensor, total: Tensor, need: float) -> Tensor:

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nlgnotes.equations.largest import largest
+from nlgnotes.equations.largest import keep_first, largest
 from nlgnotes.equations.precision import at_least_float32
-from nlgnotes.equations.sampling import Temperature, TopK, Transform, keep_first
+from nlgnotes.equations.sampling import Temperature, TopK, Transform
 from nlgnotes.validation import check_count, check_interval, check_positive, check_scores
 
 __all__ = [

@@ -105,12 +105,19 @@ class Block(nn.Module):
         self.down = normal_matrix(width, hidden, small, generator)
 
     def queries_keys_values(
-        self, x: Tensor, cos: Tensor, sin: Tensor
+        self, x: Tensor, cos: Tensor | None, sin: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Project the normed stream, rotate queries and keys: each [batch, heads, time, size]."""
+        """Project the normed stream, rotate queries and keys: each [batch, heads, time, size].
+
+        Without tables nothing is rotated.
+        """
         batch, time, width = x.shape
         qkv = F.linear(F.layer_norm(x, (width,), self.norm1), self.qkv)
-        return split_rotary(qkv.view(batch, time, 3, self.heads, self.size), cos, sin)
+        qkv = qkv.view(batch, time, 3, self.heads, self.size)
+        if cos is None or sin is None:
+            q, k, v = qkv.permute(2, 0, 3, 1, 4)
+            return q, k, v
+        return split_rotary(qkv, cos, sin)
 
     def add_attention(self, x: Tensor, attended: Tensor) -> Tensor:
         """The stream plus what attention found: the heads side by side, through one matrix.
@@ -127,7 +134,7 @@ class Block(nn.Module):
         return x + F.linear(up, self.down)
 
     def forward(
-        self, x: Float[Tensor, "batch time width"], cos: Tensor, sin: Tensor
+        self, x: Float[Tensor, "batch time width"], cos: Tensor | None, sin: Tensor | None
     ) -> Float[Tensor, "batch time width"]:
         """All positions at once, each seeing itself and the past, by torch's fused attention."""
         q, k, v = self.queries_keys_values(x, cos, sin)
@@ -270,20 +277,20 @@ class Decoder(nn.Module):
         mask = causal_mask(time, after.length)
         for layer, block in enumerate(self.blocks):
             q, k, v = block.queries_keys_values(x, cos, sin)
-            if (
-                after.prepared is not None
-            ):  # the order of coordinates in which `read_one` keeps them
+            if after.prepared is not None:  # the order that `read_one` keeps them in
                 q, k = paired(q), paired(k)
             keys, values = after.write(layer, k, v)
             attended = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
             x = block.add_mlp(block.add_attention(x, attended))
         return x
 
-    def _embed(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _embed(self, tokens: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         check_tokens("tokens", tokens, self.config.vocab_size)
         time = tokens.shape[1]
         if time > self.config.context:
             raise ValueError(f"tokens must fit the context of {self.config.context}; got {time}")
+        if self.config.positions != "rotary":
+            return self._embedded(tokens, 0), None, None
         return self._embedded(tokens, 0), self.cos[:time], self.sin[:time]
 
     def _embedded(self, tokens: Tensor, start: int, dtype: torch.dtype | None = None) -> Tensor:

@@ -58,3 +58,13 @@ def test_what_is_no_text_is_refused():
     for arguments in ((tokens.float(), lengths, 1), (tokens, lengths[:0], 1), (tokens, lengths, 0)):
         with pytest.raises(ValueError, match="must be an integer"):
             inspect.unwrap(ngrams)(*arguments)
+
+
+@settings(deadline=None)
+@given(corpora, st.integers(1, 4))
+def test_ids_far_apart_are_numbered_as_ids_side_by_side(lists, n):
+    tokens, lengths = texts(lists)
+    for far in (tokens * 10**15, tokens * 10**15 - 10**17):  # too far for a table
+        pairs = zip(ngrams(tokens, lengths, n), ngrams(far, lengths, n), strict=True)
+        for (documents, numbers), (others, codes) in pairs:
+            assert documents.tolist() == others.tolist() and numbers.tolist() == codes.tolist()

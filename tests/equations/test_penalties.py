@@ -148,3 +148,28 @@ def test_ids_outside_the_vocabulary_are_refused():
     for bad in (0, 2.0, None):
         with pytest.raises(ValueError, match="vocab_size must be an integer of at least 1"):
             inspect.unwrap(seen_tokens)(torch.tensor([[0]]), bad)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_only_what_was_said_is_touched_as_where_says(dtype, share):
+    x = scores(6).to(dtype)
+    x[0, :15] = -INF
+    seen = torch.rand(x.shape, generator=generator(6, "seen")) < share
+    divided = torch.where(x < 0, x * 1.5, x / 1.5)
+    assert torch.equal(ctrl_penalty(x, seen, 1.5), torch.where(seen, x / 1.5, x))
+    assert torch.equal(repetition_penalty(x, seen, 1.5), torch.where(seen, divided, x))
+    assert torch.equal(presence_penalty(x, seen, 1.5), torch.where(seen, x - 1.5, x))
+
+
+def test_large_scores_whose_sum_overflows_are_no_fault():
+    x = torch.tensor([[3e4, 2e4], [-3e4, 5e4]], dtype=torch.float16)
+    seen = torch.ones(2, 2, dtype=torch.bool)
+    for amount in (-100, 100):
+        assert torch.equal(presence_penalty(x, seen, amount), x - amount)
+
+
+def test_a_penalty_is_differentiable():
+    x, seen = scores(7).requires_grad_(), torch.rand(20, 30, generator=generator(7, "s")) < 0.3
+    ctrl_penalty(x, seen, 2).sum().backward()
+    assert torch.equal(x.grad, torch.where(seen, 0.5, 1.0).double())

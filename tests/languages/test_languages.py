@@ -223,8 +223,8 @@ def test_laws(name, data):
 
 def test_more_documents_than_a_chunk_in_any_order():
     lang, draws = standard(), generator(100, "chunks")
-    documents = lang.sample(75, draws)
-    order = torch.randperm(75, generator=draws)
+    documents = lang.sample(150, draws)
+    order = torch.randperm(150, generator=draws)
     scores = lang.token_log_probs(documents)
     shuffled = Documents(documents.tokens[order], documents.lengths[order])
     torch.testing.assert_close(
@@ -234,7 +234,7 @@ def test_more_documents_than_a_chunk_in_any_order():
         Language.token_log_probs(lang, documents), scores, rtol=1e-9, atol=1e-12
     )
     posterior = lang.topic_posterior(documents.tokens)
-    ends = posterior[torch.arange(75), documents.lengths]
+    ends = posterior[torch.arange(150), documents.lengths]
     torch.testing.assert_close(posterior[:, -1], ends)
     torch.testing.assert_close(
         posterior.sum(-1), torch.ones(posterior.shape[:2], dtype=torch.float64)

@@ -1,0 +1,72 @@
+"""Writing: our ``generate`` against that of ``transformers``, on the same weights and prompts."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.gpt2 import check_same_logits, decoder, same_gpt2
+from bench.timing import Comparison
+from nlgnotes.decoding.generation import Generation, generate
+from nlgnotes.equations.sampling import Sampler, TopK
+from nlgnotes.randomness import generator
+
+BATCHES = (1, 32, 128)
+NEW = 96
+PROMPT = 1
+NOTE = (
+    "Ours also returns the log-probability of every token. Theirs serves every model and option of "
+    "its library."
+)
+
+
+def comparisons() -> Iterator[Comparison]:
+    """Plain samples of three batches, and the likeliest tokens; nothing stops a row."""
+    ours = decoder()
+    theirs = same_gpt2(ours)
+    check_same_logits(ours, theirs)
+    for batch in BATCHES:
+        yield comparison(ours, theirs, batch, greedy=False)
+    yield comparison(ours, theirs, 32, greedy=True)
+
+
+def comparison(ours: Any, theirs: Any, batch: int, *, greedy: bool) -> Comparison:
+    """One row: ``NEW`` tokens after prompts of ``PROMPT`` random tokens."""
+    vocab, shape = ours.config.vocab_size, (batch, PROMPT)
+    prompt = torch.randint(vocab, shape, generator=generator(0, "prompts", batch))
+    sampler = Sampler((TopK(1),)) if greedy else Sampler()
+    chance = generator(0, "draws", batch)
+    return Comparison(
+        name=f"{'greedy' if greedy else 'sampled'}, batch {batch}",
+        unit="tokens",
+        work=batch * NEW,
+        ours=partial(generate, ours, prompt, max_new_tokens=NEW, sampler=sampler, generator=chance),
+        peer=their_generate(theirs, prompt, greedy=greedy),
+        peer_name="transformers' generate",
+        aim=4.0,
+        agree=partial(same_tokens, vocab) if greedy else partial(same_size, vocab),
+        note=NOTE,
+    )
+
+
+def their_generate(theirs: Any, prompt: Tensor, *, greedy: bool) -> Callable[[], Tensor]:
+    """``generate`` of ``transformers`` with its cache, drawing from all the tokens."""
+    mask = torch.ones_like(prompt)
+    drawn = {"do_sample": False} if greedy else {"do_sample": True, "top_k": 0}
+    lengths = {"max_new_tokens": NEW, "use_cache": True}
+    return lambda: theirs.generate(prompt, attention_mask=mask, **lengths, **drawn)
+
+
+def same_tokens(vocab: int, ours: Generation, theirs: Tensor) -> None:
+    """The likeliest tokens are the same ones."""
+    same_size(vocab, ours, theirs)
+    assert torch.equal(ours.tokens, theirs[:, PROMPT:]), "greedy tokens differ"
+
+
+def same_size(vocab: int, ours: Generation, theirs: Tensor) -> None:
+    """As many tokens of the vocabulary; the draws themselves come from two generators."""
+    for tokens in (ours.tokens, theirs[:, PROMPT:]):
+        assert tokens.shape == (len(ours.tokens), NEW), f"the new tokens are {tokens.shape}"
+        assert 0 <= int(tokens.min()) and int(tokens.max()) < vocab
