@@ -277,6 +277,17 @@ def test_shipped_data_pins_and_python_count_for_every_page(book, monkeypatch):
     assert keys() == seen[-1]
 
 
+def test_a_file_of_numbers_beside_a_page_counts_for_that_page_alone(book):
+    def keys() -> list[str]:
+        return [pages.checksum(page, imports.Package(book / "toy"), []) for page in found(book)]
+
+    alone, text = keys()
+    write(book, {"book/text.json": "1"})
+    first = keys()
+    write(book, {"book/text.json": "2"})
+    assert first[0] == keys()[0] == alone and len({text, first[1], keys()[1]}) == 3
+
+
 def test_sphinx_takes_what_was_executed_and_starts_no_kernel(book):
     """Also a text with code, and the widgets' state: what myst-nb looks for is what was kept."""
     run(book)
@@ -542,6 +553,19 @@ def test_make_test_stops_at_the_first_check_that_fails(makefile):
     stub(makefile / ".venv/bin", "ruff", "exit 1")
     (makefile / "calls").unlink()
     assert make(makefile, "test").returncode != 0 and not (makefile / "calls").exists()
+
+
+def test_make_bench_installs_the_peers_and_hands_over_its_arguments(makefile):
+    assert make(makefile, "bench").returncode == 0
+    assert calls(makefile)[-1] == "-m bench"
+    assert any(call.endswith("-e .[peers]") for call in calls(makefile))
+    (makefile / "calls").unlink()
+    assert make(makefile, "bench", "GROUP=decoding", "REPEATS=3").returncode == 0
+    assert calls(makefile) == ["-m bench --group decoding --repeats 3"], "installed once"
+    (makefile / ".venv" / ".installed-peers").unlink()
+    stub(makefile / ".venv/bin", "python", 'case "$*" in *peers*) exit 1;; esac')
+    done = make(makefile, "bench")
+    assert done.returncode != 0 and "the peers of the bench could not be installed" in done.stdout
 
 
 # `playwright install` as it would be, and what it leaves.

@@ -57,6 +57,17 @@ def test_the_declared_dependencies_are_what_the_package_imports_at_the_pinned_ve
     assert third_party() - {"transformers"} == modules
 
 
+def test_a_package_has_one_exact_version_wherever_it_is_pinned():
+    extras = PROJECT["optional-dependencies"]
+    seen = {name: {version} for name, version in pinned().items()}
+    for line in [*PROJECT["dependencies"], *(each for extra in extras.values() for each in extra)]:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+", line), f"{line} is not exact"
+        name, version = line.lower().replace("_", "-").split("==")
+        seen.setdefault(name, set()).add(version)
+    assert {name: found for name, found in seen.items() if len(found) > 1} == {}
+    assert {"transformers"} <= {line.split("==")[0] for line in extras["peers"]}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built from a copy of what git would ship: nothing that lies about can slip in."""

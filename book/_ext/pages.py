@@ -1,7 +1,8 @@
 """The pages of the book that have code, and what their outputs depend on.
 
 These are the page's code cells, the files of the package that they import (see ``imports``), all
-data that the package ships, the pinned requirements, and Python. Prose is none of these.
+data that the package ships, data of the page's own (``NAME.json`` beside it), the pinned
+requirements, and Python. Prose is none of these.
 """
 
 import hashlib
@@ -51,7 +52,8 @@ def checksum(page: Page, package: Package, others: Iterable[Path]) -> str:
     """One checksum of all that the outputs of a page depend on, besides its own cells."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     total = hashlib.sha256(python.encode())
-    for file in [*others, *_beside(page), *package.data, *reached(page, package)]:
+    own = [file] if (file := page.file.with_suffix(".json")).is_file() else []
+    for file in [*others, *_beside(page), *own, *package.data, *reached(page, package)]:
         total.update(f"\0{os.path.relpath(file, package.folder)}\0".encode())
         total.update(package.digest(file))
     return total.hexdigest()

@@ -25,6 +25,7 @@ from nlgnotes.plotting.style import (
     style,
 )
 from nlgnotes.plotting.surprisal import surprisal_by_word, surprisal_html
+from nlgnotes.plotting.timings import cost_curves, speed_ratios
 
 __all__ = [
     "BLACK",
@@ -40,6 +41,7 @@ __all__ = [
     "alignment_bars",
     "alignment_map",
     "attention_heatmap",
+    "cost_curves",
     "forest",
     "frontier",
     "legend_outside",
@@ -50,6 +52,7 @@ __all__ = [
     "probability_maps",
     "property_matrix",
     "simplex",
+    "speed_ratios",
     "style",
     "surprisal_by_word",
     "surprisal_html",

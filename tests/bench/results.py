@@ -27,13 +27,18 @@ CURVE = {"threads", "name", "variable", "sizes", "seconds", "exponent", "last_ex
 
 
 def machine() -> dict[str, str | int]:
-    """What the times depend on beside the code: processor, cores, system, Python, torch."""
+    """What the times depend on beside the code: processor, cores, system, Python, torch.
+
+    ``waiting`` is OMP_WAIT_POLICY, which ``make bench`` sets: by default a thread that has nothing
+    to do spins, and where another process wants its core, two threads are fifty times slower.
+    """
     return {
         "processor": _processor(),
         "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "waiting": os.environ.get("OMP_WAIT_POLICY", "default").lower(),
     }
 
 
