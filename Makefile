@@ -12,7 +12,7 @@ REPEATS ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book test format notebooks lab models bench clean
+.PHONY: help book timings test format notebooks lab models bench clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -23,6 +23,10 @@ help: ## say what there is
 
 book: $(BASE) ## install, execute every lecture, build the site; prints the path to open
 	@$(BIN)/python book/_ext/build.py
+
+timings: $(BASE) ## seconds of each lecture and of the ten dearest cells, as executed last (all: _build/timings.json)
+	@$(BIN)/python book/_ext/build.py --if-stale
+	@$(BIN)/python book/_ext/timings.py
 
 # The workers are as many as the cores, so each has one thread: more would wait for each other.
 test: $(EXTRA) ## install, then all that CI checks: form, unit tests, every lecture's verdicts and solutions, the site in a browser

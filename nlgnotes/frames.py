@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -19,23 +19,66 @@ _QUALITIES = ((110, 64), (110, 32), (90, 32), (75, 16), (60, 16))
 
 
 def frame_png(figure: Figure, where: str, layout: dict) -> bytes:
-    """``figure`` as a palette PNG of at most ``FRAME_BYTES``, in the first frame's layout."""
+    """``figure`` as a palette PNG of at most ``FRAME_BYTES``, in the first frame's layout.
+
+    Args:
+        figure: the drawn stop; its ground becomes white.
+        where: the stop, for messages.
+        layout: what the frames of one explorer share, empty at first: the places of the axes, the
+            renderer, and the quality that the frames so far had to come down to. A later frame
+            begins there: it would be drawn in vain above, and the explorer would flicker.
+
+    Raises:
+        ValueError: the frame is too large even in the lowest quality.
+    """
     figure.set_facecolor("white")
     pixels, drawn = None, None
-    for dpi, colours in _QUALITIES:
+    for quality in range(layout.get("quality", 0), len(_QUALITIES)):
+        dpi, colours = _QUALITIES[quality]
         if dpi != drawn:  # fewer colours alone need no new drawing
             pixels, drawn = _pixels(figure, dpi, layout), dpi
-        buffer = io.BytesIO()
-        palette = Image.fromarray(pixels).quantize(
-            colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-        )
-        palette.save(buffer, "png", optimize=True)
-        if buffer.tell() <= FRAME_BYTES:
-            return buffer.getvalue()
+        data = _packed(pixels, colours)
+        if len(data) <= FRAME_BYTES:
+            layout["quality"] = quality
+            return data
     raise ValueError(
-        f"a frame must take at most {FRAME_BYTES} bytes; got {buffer.tell()} at {where}: draw "
+        f"a frame must take at most {FRAME_BYTES} bytes; got {len(data)} at {where}: draw "
         "less, or a smaller figure"
     )
+
+
+def _packed(pixels: np.ndarray, colours: int) -> bytes:
+    """Pixels as a palette PNG, packed as tightly as ``FRAME_BYTES`` asks."""
+    palette = Image.fromarray(pixels).quantize(
+        colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+    )
+    # The tightest packing saves a tenth, and takes ten times as long as the usual one.
+    for most, options in ((FRAME_BYTES, {}), (1.25 * FRAME_BYTES, {"optimize": True})):
+        buffer = io.BytesIO()
+        palette.save(buffer, "png", **options)
+        if buffer.tell() <= most:
+            break
+    return buffer.getvalue()
+
+
+class _Canvas(FigureCanvasAgg):
+    """A canvas that draws with the renderer of the frame before, where the sizes are equal.
+
+    A renderer remembers how wide each text is and how each formula is set. The frames of an
+    explorer have most of them in common.
+    """
+
+    def __init__(self, figure: Figure, layout: dict) -> None:
+        super().__init__(figure)
+        self._layout = layout
+
+    def get_renderer(self) -> RendererAgg:
+        """The renderer that the frames share."""
+        shared, size = self._layout.get("renderer"), self.get_width_height(physical=True)
+        dpi = self.figure.dpi
+        if shared is None or (shared.width, shared.height, shared.dpi) != (*size, dpi):
+            shared = self._layout["renderer"] = RendererAgg(*size, dpi)
+        return shared
 
 
 def _pixels(figure: Figure, dpi: int, layout: dict) -> np.ndarray:
@@ -45,7 +88,7 @@ def _pixels(figure: Figure, dpi: int, layout: dict) -> np.ndarray:
     goes to layout; a frame whose ink then touches the border is laid out again by itself.
     """
     figure.set_dpi(dpi)
-    canvas = FigureCanvasAgg(figure)
+    canvas = _Canvas(figure, layout)
     places = layout.get("places", [])
     if len(places) == len(figure.axes):
         engine = figure.get_layout_engine()

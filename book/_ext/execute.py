@@ -31,6 +31,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 from sqlalchemy.exc import SQLAlchemyError
 
+import timings
 from imports import Package
 from pages import Page, checksum, reached, with_code
 
@@ -50,6 +51,7 @@ class Run:
     notebook: NotebookNode
     seconds: float = 0.0
     processor: float = 0.0  # seconds that the kernel computed
+    cells: list[tuple[float, float]] = field(default_factory=list)  # so too for each code cell
     imported: set[str] = field(default_factory=set)  # modules of the package
     problem: str | None = None  # what went wrong
 
@@ -74,21 +76,24 @@ def workers() -> int:
 def fill(folder: Path, root: Path, names: Iterable[str]) -> None:
     """Bring the cache in a folder up to date with the named pages of the book under ``root``.
 
+    The seconds of their cells are then in ``_build/timings.json`` (see ``timings``).
+
     Raises ``ExecutionError`` when a notebook fails; all the others are executed and kept.
     """
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     if (mode := config["execute"]["execute_notebooks"]) != "cache":
         raise ValueError(f"execute_notebooks in _config.yml must be 'cache'; got {mode!r}")
     package = root / "nlgnotes"
-    found = importlib.util.find_spec(package.name)
-    if not found or not Path(found.origin or "").samefile(package / "__init__.py"):
-        where = found.origin if found else "nowhere"
+    spec = importlib.util.find_spec(package.name)
+    if not spec or not Path(spec.origin or "").samefile(package / "__init__.py"):
+        where = spec.origin if spec else "nowhere"
         raise ExecutionError(
             f"the notebooks must import {package.name} from {package}; got the one in {where}"
         )
     others = [Path(__file__), root / "requirements.txt"]
-    timeout = config["execute"]["timeout"]
-    execute(with_code(names, root, config), folder, package, others, timeout, workers())
+    timeout, found = config["execute"]["timeout"], with_code(names, root, config)
+    execute(found, folder, package, others, timeout, workers())
+    timings.write(root / "_build" / "timings.json", timings.table(found, get_cache(folder)))
 
 
 def execute(
@@ -174,15 +179,17 @@ def is_kept(cache: JupyterCacheAbstract, page: Page, key: str) -> bool:
 def _run(page: Page, package: str, timeout: int, clients: list[NotebookClient]) -> Run:
     """Execute one notebook in a kernel of its own."""
     run, cell = Run(copy.deepcopy(page.notebook)), 0
-    last = max((i for i, c in enumerate(run.notebook.cells) if c.cell_type == "code"), default=None)
 
     def note(cell_index: int, **_) -> None:
         nonlocal cell
         cell = cell_index
 
-    async def ask(cell_index: int, **_) -> None:
-        if cell_index == last:
-            run.imported, run.processor = await _asked(client, package)
+    async def ask(**_) -> None:
+        before, now = run.processor, time.monotonic() - start
+        run.imported, run.processor = await _asked(client, package)
+        # What lies between two cells is a few milliseconds; before the first, the kernel's start.
+        run.cells.append((now - run.seconds, run.processor - before))
+        run.seconds = now
 
     client = NotebookClient(
         run.notebook,
@@ -249,7 +256,7 @@ def _place(page: Page, cell: int) -> str:
 
 def _keep(cache: JupyterCacheAbstract, page: Page, run: Run, key: str) -> None:
     """Put an executed notebook into the cache, and remove what it held of this page before."""
-    data = {"execution_seconds": run.seconds}
+    data = {"execution_seconds": run.seconds, "cells": run.cells}
     bundle = CacheBundleIn(run.notebook, str(page.file), data=data)
     record = cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
     # The key comes last: a notebook whose writing was interrupted has none, and is executed again.

@@ -12,18 +12,14 @@ from pathlib import Path
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
-UNREAD = (
-    "script",
-    "style",
-    "a.headerlink",
-    ".copybtn",
-    ".tag_hide-input .cell_input",
-    "p.claim-links",
-    ".claims thead",
-    "details.api-used",
-    "details.hide > summary",
-)
-"""What is no text of the page: what folds code away, and links."""
+UNREAD = {
+    "a": {"headerlink"},
+    "p": {"claim-links"},
+    "details": {"api-used"},
+}
+"""What is no text of the page, by tag and class: links. See also :func:`_is_unread`."""
+
+BLOCKS = {"p", "li", "dt", "dd", "tr", "pre", "div", "figcaption", "summary"}
 
 WEIGHTS = {"api": 0.1, "changelog": 0.1, "errata": 0.5, "index": 0.5, "references": 0.5}
 """What is listed comes after what is explained."""
@@ -35,16 +31,16 @@ def sections(body: str) -> list[dict[str, str]]:
     A formula is its TeX, without what marks it; every block ends with a line break.
     """
     soup = BeautifulSoup(body, "html.parser")
-    for unread in soup.select(", ".join(UNREAD)):
-        unread.decompose()
-    for formula in soup.select(".math"):
-        formula.string = re.sub(r"^\s*\\[(\[]|\\[)\]]\s*$", "", formula.get_text())
-    for cell in soup.find_all(["td", "th"]):
-        cell.append(" ")
-    for block in soup.find_all(
-        ["p", "li", "dt", "dd", "tr", "pre", "div", "figcaption", "summary"]
-    ):
-        block.append("\n")
+    for tag in soup.find_all(_is_unread):
+        if not tag.decomposed:  # with another
+            tag.decompose()
+    for tag in soup.find_all(True):
+        if "math" in tag.get("class", ()):
+            tag.string = re.sub(r"^\s*\\[(\[]|\\[)\]]\s*$", "", tag.get_text())
+        if tag.name in ("td", "th"):
+            tag.append(" ")
+        if tag.name in BLOCKS:
+            tag.append("\n")
     found = _terms(soup)
     for section in soup.find_all("section"):
         if not (heading := section.find(re.compile("^h[1-6]$"), recursive=False)):
@@ -63,10 +59,28 @@ def sections(body: str) -> list[dict[str, str]]:
     return found
 
 
+def _is_unread(tag: Tag) -> bool:
+    """Whether a tag is no text of the page: what folds code away, and links.
+
+    In Python: a page has up to 40,000 tags, and selectors of CSS took half of the whole time.
+    """
+    name, classes = tag.name, tag.get("class", ())
+    if name in ("script", "style") or "copybtn" in classes:
+        return True
+    if name in UNREAD and not UNREAD[name].isdisjoint(classes):
+        return True
+    if name == "summary":
+        return tag.parent.name == "details" and "hide" in tag.parent.get("class", ())
+    if "cell_input" in classes:
+        return tag.find_parent(class_="tag_hide-input") is not None
+    return name == "thead" and tag.find_parent(class_="claims") is not None
+
+
 def _terms(soup: BeautifulSoup) -> list[dict[str, str]]:
     """The terms of a glossary, taken out of it: each is found by itself."""
     found = []
-    for meaning in soup.select("dl.glossary > dd"):
+    glossaries = soup.find_all("dl", class_="glossary")
+    for meaning in [dd for dl in glossaries for dd in dl.find_all("dd", recursive=False)]:
         names = []
         before = meaning.find_previous_sibling()
         while before is not None and before.name == "dt":
@@ -75,7 +89,7 @@ def _terms(soup: BeautifulSoup) -> list[dict[str, str]]:
         heading = ", ".join(" ".join(name.get_text().split()) for name in names)
         text = " ".join(meaning.get_text().split())
         found.append({"anchor": names[0].get("id", ""), "heading": heading, "text": text})
-    for glossary in soup.select("dl.glossary"):
+    for glossary in glossaries:
         glossary.decompose()
     return found
 

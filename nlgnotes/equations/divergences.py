@@ -43,7 +43,8 @@ def kl_divergence(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
     >>> kl_divergence(p.log(), q.log()).exp() ** 2  # 0.5 log(.25 / (.25 * .75)) = 0.5 log(4 / 3)
     tensor(1.3333, dtype=torch.float64)
     """
-    return _kl(*_checked(log_p, log_q))
+    log_p, log_q, p, _ = _checked(log_p, log_q)
+    return _kl(log_p, log_q, p)
 
 
 def total_variation(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
@@ -65,8 +66,8 @@ def total_variation(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
     >>> total_variation(torch.tensor([0.5, 0.5]).log(), torch.tensor([0.25, 0.75]).log())
     tensor(0.2500, dtype=torch.float64)
     """
-    log_p, log_q = _checked(log_p, log_q)
-    return 0.5 * (log_p.exp() - log_q.exp()).abs().sum(-1)
+    _, _, p, q = _checked(log_p, log_q)
+    return 0.5 * (p - q).abs().sum(-1)
 
 
 def jensen_shannon(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
@@ -91,25 +92,24 @@ def jensen_shannon(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
     >>> jensen_shannon(torch.tensor([1.0, 0.0]).log(), torch.tensor([0.0, 1.0]).log())  # log 2
     tensor(0.6931, dtype=torch.float64)
     """
-    log_p, log_q = _checked(log_p, log_q)
+    log_p, log_q, p, q = _checked(log_p, log_q)
     # Where both are -inf, logaddexp has the right value and a gradient of NaN.
     neither = log_p.isneginf() & log_q.isneginf()
-    p, q = log_p, log_q
+    x, y = log_p, log_q
     if bool(neither.any()):
-        p, q = p.masked_fill(neither, 0.0), q.masked_fill(neither, 0.0)
-    log_m = torch.logaddexp(p, q) - math.log(2)
-    return 0.5 * (_kl(log_p, log_m) + _kl(log_q, log_m))
+        x, y = x.masked_fill(neither, 0.0), y.masked_fill(neither, 0.0)
+    log_m = torch.logaddexp(x, y) - math.log(2)
+    return 0.5 * (_kl(log_p, log_m, p) + _kl(log_q, log_m, q))
 
 
-def _kl(log_p: Tensor, log_q: Tensor) -> PerRow:
+def _kl(log_p: Tensor, log_q: Tensor, p: Tensor) -> PerRow:
     # The difference is masked before it is multiplied: a NaN or an infinity that is masked only
     # afterwards comes back in the gradient, times 0.
-    p = log_p.exp()
     return (p * (log_p - log_q).masked_fill(p == 0, 0.0)).sum(-1).clamp(min=0.0)
 
 
-def _checked(log_p: object, log_q: object) -> tuple[Tensor, Tensor]:
-    """Both in float64 and in one shape, after a check that every row is a distribution."""
+def _checked(log_p: object, log_q: object) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Both in float64, and p and q, after a check that every row is a distribution."""
     for name, x in (("log_p", log_p), ("log_q", log_q)):
         if not isinstance(x, Tensor) or x.dtype not in FLOATS or not x.dim() or not x.numel():
             raise ValueError(
@@ -124,12 +124,14 @@ def _checked(log_p: object, log_q: object) -> tuple[Tensor, Tensor]:
     if log_p.shape[-1] != log_q.shape[-1]:
         sizes = f"{log_p.shape[-1]} and {log_q.shape[-1]}"
         raise ValueError(f"log_p and log_q must be over the same tokens; got {sizes}")
-    for name, x in (("log_p", log_p), ("log_q", log_q)):
-        total = x.detach().double().exp().sum(-1)
+    exact = log_p.double(), log_q.double()
+    p, q = (x.exp() for x in exact)
+    for name, x, probabilities in (("log_p", log_p, p), ("log_q", log_q, q)):
+        total = probabilities.detach().sum(-1)
         wrong = ~((total - 1).abs() <= 1e-4 + 8 * torch.finfo(x.dtype).eps)  # NaN is wrong too
         if bool(wrong.any()):
             raise ValueError(
                 f"{name} must hold log-probabilities that add up to 1 in every row; "
                 f"got {float(total[wrong][0]):g}"
             )
-    return log_p.double(), log_q.double()
+    return *exact, p, q

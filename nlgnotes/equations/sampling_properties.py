@@ -171,9 +171,15 @@ def _tolerance(p: object, q: object, given: object) -> Float64[Tensor, "..."]:
     if given is not None:
         tolerance = float(check_interval("tolerance", given, 0, INF, closed="left"))
         return torch.full(p.shape[:-1], tolerance, dtype=torch.float64, device=p.device)
-    logs = [_log(x).nan_to_num(neginf=0).abs().amax(-1) for x in (p, q)]
+    logs = [_log(_ends(x)).abs().amax(-1) for x in (p, q)]
     eps = max(torch.finfo(p.dtype).eps, torch.finfo(q.dtype).eps)
     return 16 * eps * (1 + torch.maximum(*logs))
+
+
+def _ends(p: Tensor) -> Float[Tensor, "*batch 2"]:
+    """The least probability of every row that has a logarithm, and the largest."""
+    least = p.masked_fill(p < torch.finfo(p.dtype).tiny, INF).amin(-1)
+    return torch.stack([least, p.amax(-1)], -1)
 
 
 def _log(p: Tensor) -> Float64[Tensor, "*batch vocab"]:

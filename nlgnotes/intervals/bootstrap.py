@@ -11,7 +11,7 @@ from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy import special
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.sample import check_confidence, check_finite, read_numbers, zeros_and_ones
@@ -156,9 +156,9 @@ def percentile_interval(draws, n: SupportsIndex, confidence: SupportsFloat = 0.9
 
 
 def _between(value: float, drawn: np.ndarray, n: int, confidence: float) -> Interval:
-    z = np.sqrt(n / (n - 1)) * stats.t.ppf((1 + confidence) / 2, n - 1)
+    z = np.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 + confidence) / 2)
     with np.errstate(invalid="ignore"):
-        low, high = np.quantile(drawn, stats.norm.cdf([-z, z]))
+        low, high = np.quantile(drawn, special.ndtr([-z, z]))
     return Interval(value, float(low), float(high), n)
 
 

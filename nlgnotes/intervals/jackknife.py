@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.sample import check_confidence, check_finite, read_numbers
@@ -88,7 +88,7 @@ def jackknife_interval(draws, n: SupportsIndex, confidence: SupportsFloat = 0.95
     error, groups = _error(x), len(x) - 1
     if error == 0:
         raise ValueError(f"draws must not all be equal; got {groups} equal groups")
-    half = stats.t.ppf((1 + confidence) / 2, groups - 1) * error
+    half = special.stdtrit(groups - 1, (1 + confidence) / 2) * error
     return Interval(float(x[0]), float(x[0] - half), float(x[0] + half), n)
 
 
@@ -135,7 +135,7 @@ def two_way_interval(
     if variance == 0:
         raise ValueError("values must not all be equal; got no spread over rows or columns")
     freedom = variance**2 / (parts[0] ** 2 / (rows - 1) + parts[1] ** 2 / (columns - 1))
-    half = stats.t.ppf((1 + confidence) / 2, freedom) * np.sqrt(variance)
+    half = special.stdtrit(freedom, (1 + confidence) / 2) * np.sqrt(variance)
     return Interval(by_row[0], by_row[0] - half, by_row[0] + half, rows)
 
 

@@ -3,7 +3,7 @@
 from typing import SupportsFloat
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.proportions import binomial_interval, paired_proportions
@@ -142,7 +142,7 @@ def ratio_of_totals(
         weight = np.abs(b).max() / abs(b.mean())
         return _of_equal(ratio, len(a), limits, confidence, "ratios", weight)
     error = residuals.std(ddof=1) / (abs(b.mean()) * np.sqrt(len(a)))
-    half = stats.t.ppf((1 + confidence) / 2, len(a) - 1) * error
+    half = special.stdtrit(len(a) - 1, (1 + confidence) / 2) * error
     return Interval(ratio, float(ratio - half), float(ratio + half), len(a))
 
 
@@ -196,5 +196,5 @@ def _student(x: np.ndarray, confidence: float) -> Interval:
         m = n + 2 * more
         square = (distance**2).sum() + 2 * more * np.abs(distance).max() ** 2
         error = np.sqrt((square / m - (distance.sum() / m) ** 2) / m)
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * error
+    half = special.stdtrit(n - 1, (1 + confidence) / 2) * error
     return Interval(mean, float(mean - half), float(mean + half), n)

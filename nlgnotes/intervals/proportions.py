@@ -3,7 +3,7 @@
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.sample import check_confidence, read_pairs, zeros_and_ones
@@ -27,8 +27,10 @@ def binomial_interval(
     confidence = check_confidence(confidence)
     if successes > trials:
         raise ValueError(f"successes must not exceed trials ({trials}); got {successes}")
-    exact = stats.binomtest(successes, trials).proportion_ci(confidence, method="exact")
-    return Interval(successes / trials, float(exact.low), float(exact.high), trials)
+    tail, failures = (1 - confidence) / 2, trials - successes
+    low = special.betaincinv(successes, failures + 1, tail) if successes else 0.0
+    high = special.betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
+    return Interval(successes / trials, float(low), float(high), trials)
 
 
 def paired_proportions(a, b, confidence: SupportsFloat = 0.95) -> Interval:
@@ -64,6 +66,6 @@ def paired_proportions(a, b, confidence: SupportsFloat = 0.95) -> Interval:
     n = len(x)
     first, second = int((x > y).sum()), int((x < y).sum())
     p, q = (first + 1) / (n + 2), (second + 1) / (n + 2)
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * np.sqrt((p + q - (p - q) ** 2) / (n + 2))
+    half = special.stdtrit(n - 1, (1 + confidence) / 2) * np.sqrt((p + q - (p - q) ** 2) / (n + 2))
     low, high = max(p - q - half, -1.0), min(p - q + half, 1.0)
     return Interval((first - second) / n, float(low), float(high), n)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.collections import PolyCollection
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from nlgnotes.plotting.style import BLUE, ORANGE, new_axes
 
@@ -47,7 +48,8 @@ def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str
         corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
         squares = np.argwhere(masked)[:, None, ::-1] + corners
         look = {"facecolor": "#d9d9d9", "edgecolor": "#8c8c8c", "linewidth": 0, "hatch": "//"}
-        ax.add_collection(PolyCollection(squares, **look), autolim=False)
+        # One path of all squares: a collection would draw the hatch anew for each of them.
+        ax.add_artist(PathPatch(Path.make_compound_path_from_polys(squares), **look))
         bar.ax.set_title("hatched:\nmasked", fontsize=11)
     ax.set_xticks(range(len(tokens)), tokens, rotation=90)
     ax.set_yticks(range(len(weights)), tokens[len(tokens) - len(weights) :])

@@ -49,18 +49,18 @@ def test_a_masked_cell_does_not_look_like_weight_0(ax):
         [False, False, True],  # a weight of 0 before the query is not masked
         [False, False, False],
     ]
-    (hatched,) = ax.collections
+    (hatched,) = ax.patches
     assert hatched.get_hatch()
-    centres = [path.vertices[:4].mean(0).tolist() for path in hatched.get_paths()]
+    centres = [square[:4].mean(0).tolist() for square in hatched.get_path().to_polygons()]
     assert centres == [[1, 0], [2, 0], [2, 1]]
     zero = ax.images[0].cmap(ax.images[0].norm(0.0))
     # Weight 0 is the ground (the page inverts figures in the dark), and the mask is not.
-    assert luminance(zero) > 0.9 and luminance(hatched.get_facecolor()[0]) < 0.75
+    assert luminance(zero) > 0.9 and luminance(hatched.get_facecolor()) < 0.75
     assert "masked" in ax.figure.axes[-1].get_title()
     seen = plotting.attention_heatmap([[0.5, 0.5], [0.5, 0.5]], "ab", masked=[[1, 0], [0, 0]])
     assert np.ma.getmaskarray(seen.images[0].get_array())[0].tolist() == [True, False]
     free = plotting.attention_heatmap([[0.5, 0.5], [0.5, 0.5]], "ab")
-    assert not free.collections and not free.figure.axes[-1].get_title()
+    assert not free.patches and not free.figure.axes[-1].get_title()
 
 
 def test_frontier_gives_each_sampler_its_own_marker(ax):
