@@ -2,11 +2,15 @@
 figure open.
 """
 
+import gc
 import json
 import subprocess
 import sys
 
-from jaxtyping import install_import_hook
+# Until all tests are collected: importing and rewriting make many objects and no garbage.
+gc.disable()
+
+from jaxtyping import install_import_hook  # noqa: E402
 
 install_import_hook("nlgnotes", "beartype.beartype")
 
@@ -37,6 +41,12 @@ def pytest_collection_modifyitems(items):
     import schedule
 
     items.sort(key=lambda item: schedule.start(item.nodeid))
+
+
+def pytest_collection_finish():
+    """What was imported stays, and is not searched for garbage again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -85,8 +85,8 @@ class Visit:
         """Undo what a test did to the page: its folds, the window, the address, the medium."""
         self.page.evaluate("dispatchEvent(new Event('afterprint'))")
         self.page.emulate_media(media="screen")
-        self.window(**WINDOW)
         self.page.evaluate(AS_OPENED)
+        self.window(**WINDOW)
         return self
 
     def __enter__(self) -> "Visit":
