@@ -2,11 +2,15 @@
 figure open.
 """
 
+import gc
 import json
 import subprocess
 import sys
 
-from jaxtyping import install_import_hook
+# Until all tests are collected: importing and rewriting make many objects and no garbage.
+gc.disable()
+
+from jaxtyping import install_import_hook  # noqa: E402
 
 install_import_hook("nlgnotes", "beartype.beartype")
 
@@ -22,6 +26,27 @@ def pytest_xdist_auto_num_workers() -> int:
     import execute  # of book/_ext
 
     return execute.workers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """The tests of a page or a module stay together, the longest first."""
+    import schedule  # beside this file
+
+    return schedule.Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def pytest_collection_modifyitems(items):
+    """The order in which tests start."""
+    import schedule
+
+    items.sort(key=lambda item: schedule.start(item.nodeid))
+
+
+def pytest_collection_finish():
+    """What was imported stays, and is not searched for garbage again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -127,19 +152,47 @@ BROWSER = [
 ]
 
 
+class Chromium:
+    """One headless Chromium, open from the first test that uses it to the last in a row.
+
+    Playwright allows a process one driver, and runs a loop meanwhile that other tests must not see.
+    """
+
+    manager = browser = None
+
+    def open(self):
+        if self.browser is None:
+            import chromium  # beside this file, as `execute` is in book/_ext
+
+            sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
+            path = chromium.find()
+            if not path:
+                pytest.fail(chromium.MISSING)
+            self.manager = sync_api.sync_playwright()
+            # Without scrollbars, as it is headless, nobody sees where they stand.
+            self.browser = self.manager.start().chromium.launch(
+                executable_path=path, args=BROWSER, ignore_default_args=["--hide-scrollbars"]
+            )
+        return self.browser
+
+    def close(self):
+        if self.browser is not None:
+            self.browser.close()
+            self.manager.__exit__()
+        self.browser = None
+
+
+CHROMIUM = Chromium()
+
+
 @pytest.fixture(scope="module")
 def browser():
-    """One headless Chromium. Playwright allows a process one driver, and runs a loop meanwhile."""
-    import chromium  # beside this file, as `execute` is in book/_ext
+    """One headless Chromium."""
+    return CHROMIUM.open()
 
-    sync_api = pytest.importorskip("playwright.sync_api", reason="make test installs it")
-    path = chromium.find()
-    if not path:
-        pytest.fail(chromium.MISSING)
-    with sync_api.sync_playwright() as driver:
-        # Without this, headless Chromium draws no scrollbars, and nobody sees where they stand.
-        browser = driver.chromium.launch(
-            executable_path=path, args=BROWSER, ignore_default_args=["--hide-scrollbars"]
-        )
-        yield browser
-        browser.close()
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem):
+    """Close Chromium before a test that does not use it."""
+    if "browser" not in getattr(nextitem, "fixturenames", ()):
+        CHROMIUM.close()

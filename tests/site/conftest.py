@@ -1,4 +1,8 @@
-"""The built site in a real browser: every other host blocked, scrollbars as on most desktops."""
+"""The built site in a real browser: every other host blocked, scrollbars as on most desktops.
+
+Most of the time of these tests is that of opening pages. So the tests of one page follow each
+other (see ``schedule``) and share it: each module gets it as if it had just been opened.
+"""
 
 import functools
 import http.server
@@ -16,6 +20,18 @@ VIEWS = """() => [
     'script[type="application/vnd.jupyter.widget-view+json"]',
     '.bd-article .cell_output .jupyter-widgets:not(.jupyter-widgets .jupyter-widgets)',
 ].map(each => document.querySelectorAll(each).length)"""
+
+
+WINDOW = {"width": 1280, "height": 900}
+REMEMBER = """() => { window.folds = new Map(
+    [...document.querySelectorAll('details')].map(each => [each, each.open])); }"""
+AS_OPENED = """async () => {
+    for (const [fold, open] of window.folds) fold.open = open;
+    document.activeElement?.blur();
+    history.replaceState(null, '', location.pathname);
+    scrollTo(0, 0);
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+}"""
 
 
 class Visit:
@@ -65,6 +81,14 @@ class Visit:
         self.page.set_viewport_size({"width": width, "height": height})
         self.settle(150)
 
+    def as_opened(self) -> "Visit":
+        """Undo what a test did to the page: its folds, the window, the address, the medium."""
+        self.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        self.page.emulate_media(media="screen")
+        self.page.evaluate(AS_OPENED)
+        self.window(**WINDOW)
+        return self
+
     def __enter__(self) -> "Visit":
         return self.open()
 
@@ -96,5 +120,31 @@ def roots() -> dict[str, str]:
 def visit(browser, roots):
     def go(page: str, how: str = "http", **context) -> Visit:
         return Visit(browser, f"{roots[how]}{page}", roots[how], **context)
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def kept() -> dict[tuple[str, str], Visit]:
+    """The pages that are open, each with the way it is reached."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def shared(browser, visit, kept):
+    """A page, over http in the light or from its folder in the dark; one page is kept, both ways."""
+
+    def go(page: str, how: str = "http") -> Visit:
+        for key, here in list(kept.items()):
+            if here.context.browser is not browser or not browser.is_connected():
+                del kept[key]
+            elif key[0] != page:
+                kept.pop(key).context.close()
+        if (page, how) in kept:
+            return kept[page, how].as_opened()
+        scheme = "light" if how == "http" else "dark"
+        here = kept[page, how] = visit(f"{page}.html", how, viewport=WINDOW, color_scheme=scheme)
+        here.open().page.evaluate(REMEMBER)
+        return here
 
     return go

@@ -17,22 +17,22 @@ VERDICTS = r"""() => (document.querySelector('.bd-article').innerText
 
 
 @pytest.mark.parametrize("lecture", LECTURES)
-def test_every_row_leads_to_its_proof_and_back(visit, lecture):
-    with visit(f"book/{lecture}.html", viewport={"width": 1280, "height": 900}) as here:
-        rows = here.page.evaluate(ROWS)
-        assert rows
-        for row, proof, back in rows:
-            assert (proof, back) == (f"#claim-{row[4:]}", f"#{row}")
-        # The rows say what holds; nothing says it a second time.
-        assert here.page.evaluate(VERDICTS) == []
-        fails = here.page.query_selector_all("table.claims tr.fails td[data-head='this run']")
-        assert all("✗" in cell.inner_text() for cell in fails)
-        folded = here.page.query_selector("details.claims")
-        assert folded and folded.get_attribute("open") is None
-        folded.evaluate("each => { each.open = true; }")
-        here.window(390, 844)
-        assert [over for over in here.page.evaluate(WIDE) if max(over) > 1] == []
-        # On a phone, each cell says what it is.
-        cell = here.page.query_selector("table.claims td[data-head='ours']")
-        said = cell.evaluate("each => getComputedStyle(each, '::before').content")
-        assert said == '"ours"'
+def test_every_row_leads_to_its_proof_and_back(shared, lecture):
+    here = shared(f"book/{lecture}")
+    rows = here.page.evaluate(ROWS)
+    assert rows
+    for row, proof, back in rows:
+        assert (proof, back) == (f"#claim-{row[4:]}", f"#{row}")
+    # The rows say what holds; nothing says it a second time.
+    assert here.page.evaluate(VERDICTS) == []
+    fails = here.page.query_selector_all("table.claims tr.fails td[data-head='this run']")
+    assert all("✗" in cell.inner_text() for cell in fails)
+    folded = here.page.query_selector("details.claims")
+    assert folded and folded.get_attribute("open") is None
+    folded.evaluate("each => { each.open = true; }")
+    here.window(390, 844)
+    assert [over for over in here.page.evaluate(WIDE) if max(over) > 1] == []
+    # On a phone, each cell says what it is.
+    cell = here.page.query_selector("table.claims td[data-head='ours']")
+    said = cell.evaluate("each => getComputedStyle(each, '::before').content")
+    assert said == '"ours"'

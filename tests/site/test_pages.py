@@ -2,6 +2,7 @@
 
 import io
 
+import accessibility
 import build
 import pytest
 import solutions
@@ -9,7 +10,6 @@ from PIL import Image, ImageStat
 
 PAGES = solutions.pages()
 HEAVIEST = 3_000_000  # bytes of a page and its pictures
-WINDOW = {"width": 1280, "height": 900}
 
 FORMULAS = """() => [...document.querySelectorAll('.math')].map(
     each => [each.textContent.slice(0, 60), !!each.querySelector('mjx-container'),
@@ -52,12 +52,12 @@ SILENT = """() => [...document.querySelectorAll('.bd-article :is(table, div.math
     params=[(page, *way) for page in PAGES for way in (("http", "light"), ("file", "dark"))],
     ids="-".join,
 )
-def opened(request, visit):
+def opened(request, shared):
     """A page that all tests of this module share: the last ones leave it narrow and unfolded."""
     page, how, scheme = request.param
-    with visit(f"{page}.html", how, viewport=WINDOW, color_scheme=scheme) as here:
-        here.scheme = scheme
-        yield here
+    here = shared(page, how)
+    here.scheme = scheme
+    return here
 
 
 def test_page_is_whole_and_asks_no_other_host(opened):
@@ -69,10 +69,9 @@ def test_page_is_whole_and_asks_no_other_host(opened):
     assert opened.trouble() == []
 
 
-# In the dark only colours differ. axe is slow with thousands of small elements: what is drawn of a
-# formula has the ink of the text around it, and the colours of code are looked at below.
-AXE = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
-MANY = {"exclude": [["mjx-math"], ["div.highlight pre"]]}
+# What is drawn of a formula has the ink of the text around it; the colours of code are looked at
+# below.
+MANY = ["mjx-math", "div.highlight pre"]
 CODE = """() => {
     const light = (colour) => { const [r, g, b] = colour.match(/[0-9.]+/g).slice(0, 3)
         .map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
@@ -92,24 +91,17 @@ CODE = """() => {
 
 
 def test_axe_finds_nothing_serious(opened):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     assert opened.page.evaluate("document.documentElement.dataset.theme") == opened.scheme
-    options = {"resultTypes": ["violations"], "preload": False, **AXE[opened.scheme]}
-    found = axe.run(opened.page, context=MANY, options=options).response["violations"]
-    bad = [
-        (rule["id"], node["target"], node["html"][:160])
-        for rule in found
-        if rule["impact"] in {"serious", "critical"}
-        for node in rule["nodes"]
-        if not _is_bibliography(node)
-    ]
+    # In the dark only colours differ.
+    found = accessibility.faults(opened.page, MANY, colours_only=opened.scheme == "dark")
+    bad = [fault for fault in found if not _is_bibliography(fault[2])]
     assert bad == []
     assert opened.page.evaluate(CODE) == [], "code that is hard to read"
 
 
-def _is_bibliography(node: dict) -> bool:
+def _is_bibliography(element: str) -> bool:
     """The one thing allowed: docutils' bibliography, a list whose items are not list items."""
-    return "citation" in node["html"] and 'role="list"' in node["html"]
+    return "citation" in element and 'role="list"' in element
 
 
 def test_figures_are_no_slabs_in_the_dark(opened):

@@ -38,11 +38,11 @@ def bare(text: str) -> str:
 
 
 @pytest.fixture(scope="module", params=PAGES)
-def printed(request, visit):
-    """A page as the printer gets it: the browser's events fired, paper's style, paper's width."""
-    with visit(f"{request.param}.html", viewport={"width": 1280, "height": 900}) as here:
-        here.name = request.param
-        yield here
+def printed(request, shared):
+    """A page that nobody has read yet, as the printer gets it."""
+    here = shared(request.param)
+    here.name = request.param
+    return here
 
 
 def test_the_pdf_has_every_table_whole_and_the_solutions_at_the_end(printed):

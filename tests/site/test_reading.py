@@ -67,10 +67,9 @@ TRIAL = """
 
 
 @pytest.fixture(scope="module", params=LECTURES)
-def lecture(request, visit):
+def lecture(request, shared):
     """A lecture that the tests of this module share."""
-    with visit(f"book/{request.param}.html", viewport={"width": 1280, "height": 900}) as here:
-        yield here
+    return shared(f"book/{request.param}")
 
 
 @pytest.mark.parametrize("height", [900, 600])

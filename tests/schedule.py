@@ -1,0 +1,46 @@
+"""Which tests stay together in one worker, and in which order they start.
+
+The tests of one page of the site share the page, and those of a module its fixtures. What takes
+long starts first, that no worker waits at the end.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+import solutions
+from xdist.scheduler import LoadScopeScheduling
+
+# The modules that share a page, in their order: on paper nothing may need to have been seen
+# before, and what explorers show is the last to change.
+SHARING = ("test_paper", "test_pages", "test_claims", "test_reading", "test_explorers")
+PAGES = [PurePosixPath(page).name for page in solutions.pages()]
+_PARAMETER = re.compile(r"\[(?:book/)?([a-z-]+?)(?:-(?:http|file|laptop|phone|light|dark|\d+))*\]$")
+
+
+def page(nodeid: str) -> str | None:
+    """The page of a test that shares it, where it does."""
+    path = PurePosixPath(nodeid.split("::")[0])
+    named = _PARAMETER.search(nodeid)
+    known = path.parent.name == "site" and path.stem in SHARING and named and named[1] in PAGES
+    return named[1] if known else None
+
+
+def start(nodeid: str) -> tuple[int, ...]:
+    """Smaller for what starts earlier: lectures, pages, tests of the whole, tests of a module."""
+    path = PurePosixPath(nodeid.split("::")[0])
+    if path.suffix == ".ipynb":
+        return (0,)
+    if shared := page(nodeid):
+        return (1, PAGES.index(shared), SHARING.index(path.stem))
+    return (2,) if path.parent.name in {"tests", "site", "recipes"} else (3,)
+
+
+class Scheduling(LoadScopeScheduling):
+    """One worker for the tests of a page, or of a module; they start in the order given."""
+
+    def __init__(self, config, log=None):
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return page(nodeid) or super()._split_scope(nodeid)
