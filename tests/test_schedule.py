@@ -32,7 +32,8 @@ def test_lectures_start_first_and_the_tests_of_a_page_follow_each_other():
         "tests/test_build.py::test_a",
         "tests/equations/test_sampling.py::test_a",
     ]
-    assert sorted(order[::-1], key=schedule.start) == order
+    backwards = order[::-1]
+    assert sorted(backwards, key=schedule.start) == order
 
 
 def test_one_worker_gets_a_page_a_module_or_what_shares_a_build():
