@@ -6,6 +6,9 @@ import gc
 import json
 import subprocess
 import sys
+import sysconfig
+import venv
+from pathlib import Path
 
 # Until all tests are collected: importing and rewriting make many objects and no garbage.
 gc.disable()
@@ -18,6 +21,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 torch.set_num_threads(1)
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -196,3 +200,43 @@ def pytest_runtest_teardown(nextitem):
     """Close Chromium before a test that does not use it."""
     if "browser" not in getattr(nextitem, "fixturenames", ()):
         CHROMIUM.close()
+
+
+# What several modules share that are run by one worker: see ``schedule``.
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built from a copy of what git would ship: nothing that lies about can slip in."""
+    copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    command = ["git", "ls-files", "-co", "--exclude-standard", "nlgnotes", "*.toml", "*.md"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in [*listed.stdout.splitlines(), "LICENSE"]:
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((ROOT / name).read_bytes())
+    pip = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--quiet"]
+    build = [*pip, "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(copy)]
+    subprocess.run(build, check=True)
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel, tmp_path_factory) -> Path:
+    """A fresh environment with the wheel. A .pth shows it the other packages, unfetched."""
+    environment = tmp_path_factory.mktemp("installed") / "venv"
+    venv.create(environment, with_pip=False)
+    place = {"base": str(environment), "platbase": str(environment)}
+    beside = Path(sysconfig.get_path("purelib", vars=place))
+    (beside / "pinned.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    pip = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", str(wheel)], check=True)
+    return environment
+
+
+@pytest.fixture(scope="session")
+def small_lectures_built(tmp_path_factory) -> tuple[Path, str]:
+    """The book of two small lectures: its folder, and the warnings."""
+    import small_lectures
+
+    return small_lectures.built(tmp_path_factory.mktemp("small"))

@@ -13,6 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 # The modules that share a page, in their order: on paper nothing may need to have been seen
 # before, and what explorers show is the last to change.
 SHARING = ("test_paper", "test_pages", "test_claims", "test_reading", "test_explorers")
+# Modules that share what is built once: the wheel, an environment with it, a small book.
+BUILDING = ("test_package", "test_notebooks", "test_notebooks_run")
 PAGES = [PurePosixPath(page).name for page in solutions.pages()]
 _PARAMETER = re.compile(r"\[(?:book/)?([a-z-]+?)(?:-(?:http|file|laptop|phone|light|dark|\d+))*\]$")
 
@@ -26,13 +28,15 @@ def page(nodeid: str) -> str | None:
 
 
 def start(nodeid: str) -> tuple[int, ...]:
-    """Smaller for what starts earlier: lectures, pages, tests of the whole, tests of a module."""
+    """Smaller for what starts earlier: the lectures, what is built, pages, then all the others."""
     path = PurePosixPath(nodeid.split("::")[0])
     if path.suffix == ".ipynb":
         return (0,)
     if shared := page(nodeid):
-        return (1, PAGES.index(shared), SHARING.index(path.stem))
-    return (2,) if path.parent.name in {"tests", "site", "recipes"} else (3,)
+        return (2, PAGES.index(shared), SHARING.index(path.stem))
+    if path.stem in BUILDING:
+        return (1,)
+    return (3,) if path.parent.name in {"tests", "site", "recipes"} else (4,)
 
 
 class Scheduling(LoadScopeScheduling):
@@ -43,4 +47,7 @@ class Scheduling(LoadScopeScheduling):
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
-        return page(nodeid) or super()._split_scope(nodeid)
+        module = super()._split_scope(nodeid)
+        if PurePosixPath(module).stem in BUILDING:
+            return "built"
+        return page(nodeid) or module

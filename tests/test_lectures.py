@@ -307,8 +307,8 @@ def test_claims_that_cannot_fail_are_seen(cells, fault):
     assert [f for f in found if re.search(fault, f)], found
 
 
-def small(tmp_path: Path, stored: str, solution: str = "assert seed == 0") -> Path:
-    """A lecture of three cells: parameter, verdict, one solution."""
+def small(file: Path, stored: str, solution: str) -> None:
+    """Write a lecture of three cells: parameter, verdict, one solution."""
     new = nbformat.v4
     verdict = new.new_code_cell("print('a  holds' if seed == 0 else 'a  fails')", execution_count=2)
     verdict.metadata["tags"] = ["nbval-check-output"]
@@ -320,40 +320,37 @@ def small(tmp_path: Path, stored: str, solution: str = "assert seed == 0") -> Pa
         "display_name": "Python 3",
         "language": "python",
     }
-    nbformat.write(solutions.with_solutions(notebook), tmp_path / "small.ipynb")
-    return tmp_path / "small.ipynb"
+    nbformat.write(solutions.with_solutions(notebook), file)
 
 
-@pytest.mark.parametrize(
-    "stored, solution, code",
-    [
-        ("a  holds", "assert seed == 0", 0),
-        ("a  fails", "assert seed == 0", 1),
-        ("a  holds", "assert seed == 1", 1),
-    ],
-    ids=["as stored", "verdict changed", "solution broken"],
-)
-def test_nbval_goes_red_when_a_verdict_changes_or_a_solution_breaks(
-    tmp_path, stored, solution, code
-):
-    notebook = small(tmp_path, stored, solution)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--nbval-lax",
-        str(notebook),
-    ]
+SMALL = {
+    "as-stored": ("a  holds", "assert seed == 0", []),
+    "verdict-changed": ("a  fails", "assert seed == 0", ["Cell 1"]),
+    "solution-broken": ("a  holds", "assert seed == 1", ["Cell 2"]),
+}
+
+
+@pytest.fixture(scope="module")
+def by_nbval(tmp_path_factory) -> str:
+    """What nbval says of the small lectures, as `make test` calls it."""
+    folder = tmp_path_factory.mktemp("small")
+    for name, (stored, solution, _) in SMALL.items():
+        small(folder / f"{name}.ipynb", stored, solution)
+    command = [sys.executable, "-m", "pytest", "-rf", "-p", "no:cacheprovider", "--nbval-lax", "."]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PYTEST")
     }
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=120, env=environment
+        command, cwd=folder, capture_output=True, text=True, timeout=120, env=environment
     )
-    assert done.returncode == code, done.stdout
+    assert done.returncode == 1, done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_nbval_goes_red_when_a_verdict_changes_or_a_solution_breaks(by_nbval, name):
+    red = re.findall(rf"^FAILED {name}\.ipynb::(Cell \d+)", by_nbval, re.MULTILINE)
+    assert red == SMALL[name][2], by_nbval
 
 
 @every_lecture

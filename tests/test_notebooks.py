@@ -28,13 +28,8 @@ MARKDOWN = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory) -> tuple[Path, str]:
-    return small_lectures.built(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(scope="module")
-def first(small) -> nbformat.NotebookNode:
-    return nbformat.read(small[0] / notebooks.FOLDER / "first.ipynb", as_version=4)
+def first(small_lectures_built) -> nbformat.NotebookNode:
+    return nbformat.read(small_lectures_built[0] / notebooks.FOLDER / "first.ipynb", as_version=4)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +60,8 @@ def page(site: Path, lecture: str) -> BeautifulSoup:
 # A small book.
 
 
-def test_the_small_book_builds_without_a_warning(small):
-    assert small[1] == ""
+def test_the_small_book_builds_without_a_warning(small_lectures_built):
+    assert small_lectures_built[1] == ""
 
 
 @pytest.mark.parametrize(

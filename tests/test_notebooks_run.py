@@ -6,12 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
 import threading
 import time
 import urllib.request
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +17,7 @@ import nbformat
 import notebooks
 import notebooks_lab
 import pytest
-import small_lectures
 import solutions
-from test_package import wheel  # noqa: F401
 
 QUICKEST = "gumbel-softmax"  # of the lectures, to run
 TOKEN = "only-for-this-test"
@@ -55,16 +50,8 @@ def site() -> Path:
     return build.SITE
 
 
-def test_a_lecture_runs_outside_the_checkout_with_the_wheel(site, wheel, tmp_path):  # noqa: F811
-    # A fresh environment that sees the pinned packages through a .pth, so that nothing is fetched.
-    environment = tmp_path / "venv"
-    venv.create(environment, with_pip=False)
-    place = {"base": str(environment), "platbase": str(environment)}
-    beside = Path(sysconfig.get_path("purelib", vars=place))
-    (beside / "pinned.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    python = str(environment / "bin" / "python")
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, str(wheel)], check=True)
+def test_a_lecture_runs_outside_the_checkout_with_the_wheel(site, installed, tmp_path):
+    python = str(installed / "bin" / "python")
     notebook = nbformat.read(site / notebooks.FOLDER / f"{QUICKEST}.ipynb", as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(WHERE))
     folder = tmp_path / "elsewhere"
@@ -88,12 +75,12 @@ def test_a_lecture_runs_outside_the_checkout_with_the_wheel(site, wheel, tmp_pat
 
 
 @pytest.fixture(scope="module")
-def lab(site, tmp_path_factory) -> Iterator[str]:
+def lab(site, small_lectures_built, tmp_path_factory) -> Iterator[str]:
     """The address of a JupyterLab on a folder with a small notebook and a lecture's."""
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     folder.mkdir()
-    small = small_lectures.built(tmp_path_factory.mktemp("small"))[0] / notebooks.FOLDER
+    small = small_lectures_built[0] / notebooks.FOLDER
     for file in (small / "first.ipynb", site / notebooks.FOLDER / f"{QUICKEST}.ipynb"):
         shutil.copy(file, folder)
     settings = home / "settings" / "@jupyterlab" / "notebook-extension"
@@ -163,6 +150,14 @@ def opened(lab, browser):
     context.close()
 
 
+@pytest.fixture(scope="module")
+def first(opened):
+    """The small notebook, open for the tests that only read and the one that runs it."""
+    page, outside = opened("first.ipynb")
+    yield page, outside
+    page.close()
+
+
 @pytest.mark.parametrize("how", ["http", "file"])
 def test_a_page_hands_out_its_notebook(browser, site, how):
     folder = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
@@ -212,8 +207,8 @@ def test_jupyterlab_shows_a_lecture_without_raw_markup(opened, site):
     page.close()
 
 
-def test_jupyterlab_asks_for_no_news_and_no_newer_version(opened):
-    page, outside = opened("first.ipynb")
+def test_jupyterlab_asks_for_no_news_and_no_newer_version(first):
+    page, outside = first
     page.wait_for_timeout(3000)
     assert page.get_by_text("official Jupyter news").count() == 0
     config = json.loads(page.locator("#jupyter-config-data").inner_text())
@@ -222,11 +217,10 @@ def test_jupyterlab_asks_for_no_news_and_no_newer_version(opened):
     assert page.evaluate(answers, "/lab/api/update") == {"notification": None}
     assert page.evaluate(answers, "/lab/api/news") == {"news": []}
     assert outside == []
-    page.close()
 
 
-def test_jupyterlab_runs_a_notebook_and_its_widget_moves(opened):
-    page, outside = opened("first.ipynb")
+def test_jupyterlab_runs_a_notebook_and_its_widget_moves(first):
+    page, outside = first
     page.wait_for_function(IDLE)
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_selector(".explorer-control")
@@ -241,4 +235,3 @@ def test_jupyterlab_runs_a_notebook_and_its_widget_moves(opened):
     page.wait_for_function(f"() => ({PICTURE})() === 'drawn for two'")
     assert page.query_selector_all(".jp-RenderedText[data-mime-type*=stderr]") == []
     assert outside == []
-    page.close()
