@@ -56,7 +56,6 @@ def test_the_declared_dependencies_are_what_the_package_imports_at_the_pinned_ve
     assert third_party() - {"transformers"} == modules
 
 
-<<<<<<< HEAD
 def test_a_package_has_one_exact_version_wherever_it_is_pinned():
     extras = PROJECT["optional-dependencies"]
     seen = {name: {version} for name, version in pinned().items()}
@@ -68,24 +67,6 @@ def test_a_package_has_one_exact_version_wherever_it_is_pinned():
     assert {"transformers"} <= {line.split("==")[0] for line in extras["peers"]}
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """The wheel, built from a copy of what git would ship: nothing that lies about can slip in."""
-    copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    command = ["git", "ls-files", "-co", "--exclude-standard", "nlgnotes", "*.toml", "*.md"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in [*listed.stdout.splitlines(), "LICENSE"]:
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes((ROOT / name).read_bytes())
-    pip = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--quiet"]
-    build = [*pip, "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(copy)]
-    subprocess.run(build, check=True)
-    return next(out.glob("*.whl"))
-
-
-=======
->>>>>>> tests
 def run_in(environment: Path, folder: Path) -> str:
     """What a short program prints with that environment's Python, far from the checkout."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
