@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from jupyter_cache.base import JupyterCacheAbstract
-
 from nlgnotes.files import write_whole
+
 from pages import Page
 
 FILE = Path(__file__).resolve().parent.parent.parent / "_build" / "timings.json"
