@@ -155,7 +155,7 @@ def _changed(
     """
     at = _places(seen.flatten())
     flat = logits.flatten()
-    new = rule(flat[at])
+    new = rule(flat.index_select(0, at))
     scores = flat.scatter(0, at, new).view(logits.shape)
     # A penalty can overflow the precision; what it leaves finite makes no row ill. A sum is finite
     # only if all that it adds is.
