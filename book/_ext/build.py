@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = ROOT / "_build" / "work"
 SITE = ROOT / "_build" / "html"
 EXECUTED = ".jupyter_cache"  # where myst-nb looks, in the folder in which Jupyter Book builds
-SKIPPED = {"__pycache__", "_assets", ".ipynb_checkpoints"}
+SKIPPED = {"__pycache__", "_assets", ".ipynb_checkpoints", ".ruff_cache"}
 
 
 def digest(*places: str) -> str:

@@ -1,4 +1,8 @@
-"""Writing: our ``generate`` against that of ``transformers``, on the same weights and prompts."""
+"""Writing: our ``generate`` against that of ``transformers``, on the same weights and prompts.
+
+What both must compute, the matrix products of every step, is timed beside theirs too: its ratio is
+one that no decoder in this precision can pass.
+"""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,6 +15,7 @@ from bench.gpt2 import check_same_logits, decoder, same_gpt2
 from bench.timing import Comparison
 from nlgnotes.decoding.generation import Generation, generate
 from nlgnotes.equations.sampling import Sampler, TopK
+from nlgnotes.networks.flops import decoder_flops
 from nlgnotes.randomness import generator
 
 BATCHES = (1, 32, 128)
@@ -30,6 +35,8 @@ def comparisons() -> Iterator[Comparison]:
     for batch in BATCHES:
         yield comparison(ours, theirs, batch, greedy=False)
     yield comparison(ours, theirs, 32, greedy=True)
+    for batch in BATCHES:
+        yield bound(ours, theirs, batch)
 
 
 def comparison(ours: Any, theirs: Any, batch: int, *, greedy: bool) -> Comparison:
@@ -49,6 +56,44 @@ def comparison(ours: Any, theirs: Any, batch: int, *, greedy: bool) -> Compariso
         agree=partial(same_tokens, vocab) if greedy else partial(same_size, vocab),
         note=NOTE,
     )
+
+
+def bound(ours: Any, theirs: Any, batch: int) -> Comparison:
+    """The matrix products of ``NEW`` steps without attention, beside all that the peer does."""
+    products, flops = matrix_products(ours, batch), decoder_flops(ours.config, 1, 0) * batch * NEW
+    prompt = torch.zeros(batch, PROMPT, dtype=torch.long)
+
+    def agree(counted: int, tokens: Tensor) -> None:
+        attention = 4 * ours.config.layers * ours.config.width * batch * NEW  # to one position
+        assert counted == flops - attention, f"{counted} FLOPs are not those of {NEW} steps"
+
+    return Comparison(
+        name=f"its matrix products alone, batch {batch}",
+        unit="tokens",
+        work=batch * NEW,
+        ours=products,
+        peer=their_generate(theirs, prompt, greedy=False),
+        peer_name="transformers' generate",
+        agree=agree,
+        note="The matrix products alone are no decoder: their ratio is one that none can pass.",
+    )
+
+
+def matrix_products(model: Any, batch: int) -> Callable[[], int]:
+    """Multiply as ``NEW`` steps do, one matrix after the other; gives the FLOPs."""
+    matrices = [m for b in model.blocks for m in (b.qkv, b.out, b.up, b.down)]
+    matrices = [m.detach().t() for m in (*matrices, model.embedding)]
+    inputs = {len(m): torch.zeros(batch, len(m)) for m in matrices}
+    flops = 2 * batch * NEW * sum(m.numel() for m in matrices)
+
+    @torch.inference_mode()
+    def multiply() -> int:
+        for _ in range(NEW):
+            for m in matrices:
+                torch.mm(inputs[len(m)], m)
+        return flops
+
+    return multiply
 
 
 def their_generate(theirs: Any, prompt: Tensor, *, greedy: bool) -> Callable[[], Tensor]:
