@@ -174,6 +174,16 @@ def test_other_weights_do_not_agree(fault):
         gpt2.check_same_logits(ours, theirs)
 
 
+def test_the_other_gelu_does_not_agree():
+    activations = pytest.importorskip("transformers.activations")
+    ours = gpt2.decoder(context=64)
+    theirs = gpt2.same_gpt2(ours)
+    for layer in theirs.transformer.h:
+        layer.mlp.act = activations.ACT2FN["gelu_new"]  # GPT-2's own, by tanh
+    with pytest.raises(AssertionError):
+        gpt2.check_same_logits(ours, theirs)
+
+
 def test_every_curve_writes_what_it_says(monkeypatch):
     for curve in scaling.comparisons():
         assert curve.prepare(curve.sizes[0])() is not None
