@@ -71,8 +71,10 @@ def generate(
 ) -> Generation:
     """Continue every row of the prompt, until its stop token or ``max_new_tokens``.
 
-    Each token costs one cached step of the whole batch; all rows stopped ends early.
-    Taught in: book/decoder.ipynb.
+    Each token costs one cached step of the batch; all rows stopped ends early. Rows that have
+    stopped leave the batch, unless a random transform or a function of one's own could tell. Each
+    token takes one number from the generator for every row of the prompt, so the others draw the
+    same as if all had stayed. Taught in: book/decoder.ipynb.
 
     Args:
         model: see :class:`Generates`.
@@ -84,7 +86,7 @@ def generate(
         stop_token: ends a row; None writes all the tokens.
         penalty: applied before the sampler: scores from logits ``[batch, vocab]`` and ``seen``, a
             mask of the same shape that is True for the tokens already said, as
-            ``partial(repetition_penalty, theta=1.2)`` gives them.
+            ``partial(repetition_penalty, theta=1.2)`` gives them; it looks at each row by itself.
         penalise_prompt: whether the prompt's tokens count as said. (In CTRL's code they do; for a
             language the start token, which is its stop token, is one of them.)
 

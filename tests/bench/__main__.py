@@ -78,6 +78,17 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _rescued(file: Path, measured: dict[str, Any], every: Iterable[str]) -> str:
+    """Write the groups that are whole, where the others' rows are from this machine too."""
+    if not measured:
+        return "is as it was"
+    try:
+        results.write(file, {**results.kept(file, measured, every), **measured})
+    except ValueError as error:
+        return f"is as it was: {error}"
+    return f"has the new rows of {', '.join(measured)}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure, write, print; returns the exit status."""
     every = groups()
@@ -88,17 +99,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=results.FILE, help="the file")
     options = parser.parse_args(arguments)
     chosen = {options.group: every[options.group]} if options.group else every
+    measured: dict[str, dict[str, Any]] = {}
     try:
         # Before anything is measured: it may say that the machines differ.
         stay = results.kept(options.out, chosen, every)
         if (busy := results.load()) > 0.5:
             print(f"others use this machine (load {busy:g}): the spread will be wide", flush=True)
         counts = options.threads or sorted({1, results.cores()})
-        measured = {name: run(module, counts, options.repeats) for name, module in chosen.items()}
+        for name, module in chosen.items():
+            measured[name] = run(module, counts, options.repeats)
         results.write(options.out, {**stay, **measured})
     except KeyboardInterrupt:
-        print(f"\ninterrupted: {options.out.name} is as it was", file=sys.stderr)
+        done = _rescued(options.out, measured, every)
+        print(f"\ninterrupted: {options.out.name} {done}", file=sys.stderr)
         return 130
+    except AssertionError:
+        print(f"{options.out.name} {_rescued(options.out, measured, every)}", file=sys.stderr)
+        raise
     except (ImportError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -29,8 +29,7 @@ CURVE = {"threads", "name", "variable", "sizes", "seconds", "exponent", "last_ex
 def machine() -> dict[str, str | int]:
     """What the times depend on beside the code: processor, cores, system, Python, torch.
 
-    ``waiting`` is OMP_WAIT_POLICY, which ``make bench`` sets: by default a thread that has nothing
-    to do spins, and where another process wants its core, two threads are fifty times slower.
+    ``waiting`` is OMP_WAIT_POLICY: by default a thread that has nothing to do spins.
     """
     return {
         "processor": _processor(),

@@ -1,5 +1,6 @@
 """Training: our decoder against GPT-2 of transformers in one loop, and against a plain product."""
 
+import copy
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -79,8 +80,8 @@ def texts(batch: int, time: int, vocab_size: int) -> Callable[[torch.Generator],
 
 
 def train(model: nn.Module, draw: Callable[[torch.Generator], Batch]) -> History:
-    """A few steps, of which the first sees the same batch each time."""
-    chance = generator(0, "training")
+    """A few steps of a copy: from the same weights each time, on the same batches."""
+    chance, model = generator(0, "training"), copy.deepcopy(model)
     return fit(model, draw, steps=STEPS, learning_rate=1e-4, generator=chance, progress=False)
 
 
