@@ -196,9 +196,13 @@ def browser():
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(nextitem):
-    """Close Chromium before a test that does not use it."""
-    if "browser" not in getattr(nextitem, "fixturenames", ()):
+def pytest_runtest_teardown(item, nextitem):
+    """Close Chromium before a test of another module that does not use it.
+
+    Within a module its pages may still be open.
+    """
+    goes_on = nextitem is not None and nextitem.path == item.path
+    if not goes_on and "browser" not in getattr(nextitem, "fixturenames", ()):
         CHROMIUM.close()
 
 

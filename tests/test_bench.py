@@ -153,12 +153,16 @@ def test_the_peer_of_decoding_computes_what_ours_does(monkeypatch):
     pytest.importorskip("transformers")
     monkeypatch.setattr(decoding, "NEW", 3)
     rows = list(decoding.comparisons())
+    batches = ("batch 1", "batch 32", "batch 128")
     assert [row.name for row in rows] == [
-        *("sampled, batch 1", "sampled, batch 32", "sampled, batch 128", "greedy, batch 32")
+        *(f"sampled, {batch}" for batch in batches),
+        "greedy, batch 32",
+        *(f"its matrix products alone, {batch}" for batch in batches),
     ]
     for row in rows:
         row.agree(row.ours(), row.peer())
-        assert row.aim == 4 and row.work % 3 == 0
+        # The products alone are a bound, and aim at nothing.
+        assert row.aim == (None if "alone" in row.name else 4) and row.work % 3 == 0
     assert timing.VERSIONS["transformers"]
 
 
@@ -247,6 +251,20 @@ def test_what_is_not_finished_leaves_the_old_file(file, monkeypatch, capsys, err
             capsys.readouterr().err
         )
     assert file.read_bytes() == before and [*file.parent.iterdir()] == [file]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), AssertionError("they differ")])
+def test_groups_that_are_whole_are_kept_when_the_next_breaks_off(file, monkeypatch, capsys, error):
+    groups = {"first": toy(Clock()), "toy": toy(Clock(), error), "other": toy(Clock())}
+    monkeypatch.setattr(program, "groups", lambda: groups)
+    if isinstance(error, AssertionError):
+        with pytest.raises(AssertionError, match="they differ"):
+            run(file)
+    else:
+        assert run(file) == 130
+    assert "has the new rows of first" in capsys.readouterr().err
+    found = results.read(file)["groups"]
+    assert found["first"]["rows"] and found["other"]["rows"] == [ROW]
 
 
 def test_rows_of_two_machines_never_stand_in_one_file(file, monkeypatch, capsys):
