@@ -53,7 +53,7 @@ models: $(BASE) ## make the shipped models and measurements again, or one: make 
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)
 
 bench: $(PEERS) ## time the package beside its peers (idle machine!), for the page Timings; or one group: make bench GROUP=decoding
-	@PYTHONPATH=tests $(BIN)/python -m bench $(if $(GROUP),--group $(GROUP)) $(if $(REPEATS),--repeats $(REPEATS))
+	@PYTHONPATH=tests:book/_ext $(BIN)/python -m bench $(if $(GROUP),--group $(GROUP)) $(if $(REPEATS),--repeats $(REPEATS))
 
 clean: ## remove what was built (not .venv, not the shipped checkpoints)
 	rm -rf _build .pytest_cache .hypothesis .ipynb_checkpoints book/.ipynb_checkpoints

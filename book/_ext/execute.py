@@ -33,6 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import timings
 from imports import Package
+from machine import cores
 from pages import Page, checksum, reached, with_code
 
 LIBRARIES = ("OMP", "MKL", "OPENBLAS")
@@ -68,9 +69,7 @@ def environment() -> dict[str, str]:
 
 def workers() -> int:
     """How many notebooks run side by side: one for each core, as far as the memory goes."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux: the cores that this process may use
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(cores, psutil.virtual_memory().total // MEMORY))
+    return max(1, min(cores(), psutil.virtual_memory().total // MEMORY))
 
 
 def fill(folder: Path, root: Path, names: Iterable[str]) -> None:

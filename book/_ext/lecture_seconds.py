@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import timings
 
-HEAD = ("lecture", "seconds of one core", "seconds on the clock", "of its dearest cell")
+HEAD = ("page", "seconds of one core", "seconds on the clock", "of its dearest cell")
 
 
 class LectureSeconds(SphinxDirective):

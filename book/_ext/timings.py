@@ -6,7 +6,6 @@ prints them.
 """
 
 import json
-import os
 import platform
 import sys
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 from jupyter_cache.base import JupyterCacheAbstract
 from nlgnotes.files import write_whole
 
+from machine import cores
+from machine import processor as processor_name
 from pages import Page
 
 FILE = Path(__file__).resolve().parent.parent.parent / "_build" / "timings.json"
@@ -59,12 +60,8 @@ def table(found: list[Page], cache: JupyterCacheAbstract) -> dict:
 
 def machine() -> str:
     """The processor's name and how many cores it has, and the version of Python."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")  # Linux has the name that a reader knows only here
-    if info.is_file():
-        named = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        name = named[0].partition(":")[2].strip() if named else name
-    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    python = platform.python_version()
+    return f"{processor_name()}, {cores()} cores, Python {python}"
 
 
 def write(file: Path, measured: dict) -> None:

@@ -13,7 +13,7 @@ from nlgnotes.validation import check_continuation, check_generator, check_score
 
 __all__ = ["Generates", "Generation", "generate", "log_probabilities", "next_logits"]
 
-# Of fewer rows a step costs the same whether some of them have stopped or not.
+# With fewer rows, the copy of the cache costs as much as leaving saves in the next few steps.
 FEW = 8
 
 

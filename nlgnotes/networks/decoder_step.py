@@ -8,7 +8,7 @@ little: what costs is each call, each new tensor, and reading the cache. So:
   number. Turning them is then one product, for all heads at once; the values are multiplied by 1.
   Scores do not depend on the order of coordinates, as long as queries and keys share it. The rows
   of the projection are brought into that order once for each cache.
-* the query's part of the projection is divided by the root of its width.
+* the query's part of the projection is divided by the root of a head's width.
 * the projection is written into a buffer whose views are made once; the stream is added to in
   place.
 * positions that are not written yet are read too, and hidden by -inf, so that memory is read from
@@ -18,7 +18,7 @@ little: what costs is each call, each new tensor, and reading the cache. So:
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -27,7 +27,18 @@ from torch.nn.functional import gelu
 
 from nlgnotes.networks.cache import Cache
 
-__all__ = ["StepWeights", "paired", "prepare_step", "read_one"]
+__all__ = ["BlockWeights", "StepWeights", "paired", "prepare_step", "read_one"]
+
+
+class BlockWeights(NamedTuple):
+    """A layer's weights, the matrices transposed."""
+
+    norm1: Float[Tensor, " width"]
+    project: Float[Tensor, "width projected"]
+    out: Float[Tensor, "width width"]
+    norm2: Float[Tensor, " width"]
+    up: Float[Tensor, "width hidden"]
+    down: Float[Tensor, "hidden width"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +46,16 @@ class StepWeights:
     """A decoder's weights as :func:`read_one` takes them; they are those of when it was made.
 
     Args:
-        blocks: of each layer: norm, projection, output, norm, up, down; matrices transposed.
+        blocks: of each layer.
         turns: for each position the factors of queries, keys and values, complex.
-        hidden: a zero for each position, then as many -inf.
+        unwritten: a zero for each position, then as many -inf: what hides positions to come.
         workspaces: where the products are written, by the number of rows and whether inference
             mode is on; the last one only.
     """
 
-    blocks: tuple[tuple[Tensor, ...], ...]
+    blocks: tuple[BlockWeights, ...]
     turns: Tensor
-    hidden: Tensor
+    unwritten: Tensor
     workspaces: dict[tuple[int, bool], "_Workspace"] = field(default_factory=dict)
 
 
@@ -72,14 +83,14 @@ def prepare_step(
         qkv = b.qkv.detach().view(3, b.heads, b.size, width).clone()
         qkv[:2] = paired(qkv[:2].transpose(-1, -2)).transpose(-1, -2)
         qkv[0] *= b.size**-0.5
-        matrices = [m.detach().t() for m in (qkv.view(3 * width, width), b.out, b.up, b.down)]
+        project, out, up, down = (m.detach().t() for m in (qkv.flatten(0, 2), b.out, b.up, b.down))
         norms = b.norm1.detach(), b.norm2.detach()
-        chosen.append((norms[0], matrices[0], matrices[1], norms[1], matrices[2], matrices[3]))
+        chosen.append(BlockWeights(norms[0], project, out, norms[1], up, down))
     turn = torch.complex(cos, sin).repeat(1, 2 * b.heads)
     turns = torch.cat((turn, torch.ones(len(cos), width // 2, dtype=turn.dtype)), 1)
-    hidden = torch.zeros(2 * len(cos), dtype=cos.dtype)
-    hidden[len(cos) :] = -math.inf
-    return StepWeights(tuple(chosen), turns, hidden)
+    unwritten = torch.zeros(2 * len(cos), dtype=cos.dtype)
+    unwritten[len(cos) :] = -math.inf
+    return StepWeights(tuple(chosen), turns, unwritten)
 
 
 class _Workspace:
@@ -120,39 +131,39 @@ def read_one(
     key = batch, torch.is_inference_mode_enabled()
     if key not in weights.workspaces:
         weights.workspaces.clear()  # an older one would keep its cache's buffers
-        weights.workspaces[key] = _Workspace(x, heads, weights.blocks[0][4].shape[1])
+        weights.workspaces[key] = _Workspace(x, heads, weights.blocks[0].up.shape[1])
     work = weights.workspaces[key]
     blocks, place = at // block + 1, at % block
     work.read_from(buffers, blocks)
     slots = buffers[:, :, blocks - 1].select(-2, place).unbind(1)
     turn = weights.turns[at]
-    hidden = weights.hidden.narrow(0, len(weights.turns) - 1 - place, block)
+    unwritten = weights.unwritten.narrow(0, len(weights.turns) - 1 - place, block)
     attend = _attend_to_one if blocks == 1 else _attend_to_many
     layers = zip(weights.blocks, work.keys, work.values, slots, strict=True)
     for (norm1, project, out, norm2, up, down), keys, values, slot in layers:
         torch.mm(torch.layer_norm(x, (width,), norm1), project, out=work.qkv)
         work.pairs.mul_(turn)
         slot.copy_(work.key_value)
-        attend(work, keys, values, hidden)
+        attend(work, keys, values, unwritten)
         x.addmm_(work.attended, out)
         torch.mm(torch.layer_norm(x, (width,), norm2), up, out=work.up)
         x.addmm_(gelu(work.up, out=work.up), down)
     return x
 
 
-def _attend_to_one(work: _Workspace, keys: Tensor, values: Tensor, hidden: Tensor) -> None:
+def _attend_to_one(work: _Workspace, keys: Tensor, values: Tensor, unwritten: Tensor) -> None:
     """Attention over a single block."""
     query = work.query.reshape(work.heads.shape)
-    weights = torch.baddbmm(hidden, query, keys).softmax(-1)
+    weights = torch.baddbmm(unwritten, query, keys).softmax(-1)
     torch.bmm(weights, values, out=work.heads)
 
 
-def _attend_to_many(work: _Workspace, keys: Tensor, values: Tensor, hidden: Tensor) -> None:
+def _attend_to_many(work: _Workspace, keys: Tensor, values: Tensor, unwritten: Tensor) -> None:
     """Attention over several blocks: products block by block, one softmax over all of them."""
-    blocks, (rows, _, size), block = work.blocks, work.heads.shape, len(hidden)
+    blocks, (rows, _, size), block = work.blocks, work.heads.shape, len(unwritten)
     query = work.query.reshape(1, rows, size).expand(blocks, -1, -1).reshape(-1, 1, size)
     scores = torch.bmm(query, keys).view(blocks, rows, block)
-    scores[-1].add_(hidden)
+    scores[-1].add_(unwritten)
     weights = scores.transpose(0, 1).flatten(1).softmax(-1).view(rows, blocks, block)
     weights = weights.transpose(0, 1).reshape(-1, 1, block)
     torch.sum(torch.bmm(weights, values).view(blocks, rows, 1, size), 0, out=work.heads)

@@ -109,16 +109,16 @@ def main(arguments: list[str] | None = None) -> int:
         for name, module in chosen.items():
             measured[name] = run(module, counts, options.repeats)
         results.write(options.out, {**stay, **measured})
-    except KeyboardInterrupt:
-        done = _rescued(options.out, measured, every)
-        print(f"\ninterrupted: {options.out.name} {done}", file=sys.stderr)
-        return 130
-    except AssertionError:
-        print(f"{options.out.name} {_rescued(options.out, measured, every)}", file=sys.stderr)
+    except BaseException as error:
+        said = f"{options.out.name} {_rescued(options.out, measured, every)}"
+        if isinstance(error, KeyboardInterrupt):
+            print(f"\ninterrupted: {said}", file=sys.stderr)
+            return 130
+        if isinstance(error, ImportError | ValueError):
+            print(f"{error}\n{said}", file=sys.stderr)
+            return 1
+        print(said, file=sys.stderr)
         raise
-    except (ImportError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
     print(f"\n{table(measured)}\nwritten to {options.out}; `make book` draws it")
     return 0
 

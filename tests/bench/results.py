@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from machine import cores, processor  # of book/_ext
 
 from nlgnotes.files import write_whole
 from nlgnotes.reading import json_bytes, read_json
@@ -32,19 +33,13 @@ def machine() -> dict[str, str | int]:
     ``waiting`` is OMP_WAIT_POLICY: by default a thread that has nothing to do spins.
     """
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
         "waiting": os.environ.get("OMP_WAIT_POLICY", "default").lower(),
     }
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def load() -> float:
@@ -107,12 +102,3 @@ def write(file: Path, groups: dict[str, Any]) -> None:
     # A list of numbers stands in one line.
     text = re.sub(r"\[[^\[\]{}]*\]", lambda each: re.sub(r"\s+", " ", each[0]), text)
     write_whole(file, text if text.endswith("\n") else f"{text}\n")
-
-
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:  # no Linux
-        text = ""
-    named = re.search(r"^model name\s*: (.+)$", text, re.M)
-    return named[1].strip() if named else platform.processor() or platform.machine()
