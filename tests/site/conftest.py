@@ -132,7 +132,7 @@ def kept() -> dict[tuple[str, str], Visit]:
 
 @pytest.fixture(scope="module")
 def shared(browser, visit, kept):
-    """A page, over http in the light or from its folder in the dark; one page is kept, both ways."""
+    """A page, over http in the light or from its folder in the dark; one page is kept."""
 
     def go(page: str, how: str = "http") -> Visit:
         for key, here in list(kept.items()):
