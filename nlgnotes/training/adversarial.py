@@ -23,6 +23,7 @@ from nlgnotes.documents import Documents
 from nlgnotes.equations.minimax import minimax_value
 from nlgnotes.equations.policy_gradient import discounted_returns, score_function_surrogate
 from nlgnotes.networks.discriminator import Discriminator
+from nlgnotes.training.adamw import AdamW
 from nlgnotes.training.likelihood import target_log_probs
 from nlgnotes.validation import check_count, check_generator, check_interval, check_positive
 
@@ -130,16 +131,10 @@ def adversarial_training(
     worth = discounted_returns(
         torch.ones(1, length), torch.ones(1, length, dtype=torch.bool), discount
     )
-    model_optimizer = torch.optim.Adam(
-        model.parameters(), lr=learning_rate, betas=(0.9, 0.99), fused=True
-    )
+    model_optimizer = AdamW([(model.parameters(), 0.0)], learning_rate, betas=(0.9, 0.99))
     # Little momentum: what the discriminator learns from changes with every step.
-    discriminator_optimizer = torch.optim.AdamW(
-        discriminator.parameters(),
-        lr=discriminator_learning_rate,
-        betas=(0.5, 0.9),
-        weight_decay=weight_decay,
-        fused=True,
+    discriminator_optimizer = AdamW(
+        [(discriminator.parameters(), weight_decay)], discriminator_learning_rate, betas=(0.5, 0.9)
     )
 
     def write() -> Documents:
@@ -199,11 +194,11 @@ def adversarial_training(
     return Game(accuracy, value, reward, seconds)
 
 
-def _update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, whose: str) -> None:
+def _update(network: nn.Module, optimizer: AdamW, loss: Tensor, whose: str) -> None:
     """One step down a loss, its gradient cut to length 1; refused where it is not finite."""
     if not bool(loss.isfinite()):
         raise FloatingPointError(f"loss must be finite; {whose}, is {float(loss.detach())}")
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.clear()
     loss.backward()
     # The length that clipping computes is finite only if every entry is: no pass of its own.
     length = float(nn.utils.clip_grad_norm_(network.parameters(), 1.0))

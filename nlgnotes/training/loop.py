@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from nlgnotes.training.adamw import AdamW
 from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import next_token_loss
 from nlgnotes.training.run_checkpoint import RunCheckpoint
@@ -107,18 +108,17 @@ def fit(
     parameters = list(trained.values())
     if not parameters:
         raise ValueError("model must have weights that take a gradient; it has none")
-    groups = [
-        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.95), fused=True)
+    matrices = [p for p in parameters if p.dim() > 1]
+    vectors = [p for p in parameters if p.dim() <= 1]
+    groups = [(matrices, weight_decay), (vectors, 0.0)]
+    optimizer = AdamW(groups, learning_rate, betas=(0.9, 0.95))
     cost_of = _next_token_loss if loss is None else loss
     file, losses, tokens, seconds = None, [], 0, 0.0
 
     def first_step() -> tuple[Any, float, float]:
         batch = draw(generator)
         found = batch, *_gradient(model, parameters, cost_of, batch, 0, clip)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.clear()
         return found
 
     was_training = model.training
@@ -154,8 +154,7 @@ def fit(
                     file.check_chance(step)
                     if step == 0:
                         file.compare_first(batch, value, length)
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate_at(step, steps, learning_rate, warmup)
+                optimizer.learning_rate = learning_rate_at(step, steps, learning_rate, warmup)
                 whole = False
                 optimizer.step()
                 losses.append(value)

@@ -19,6 +19,7 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor, nn
 
 from nlgnotes.files import write_whole
+from nlgnotes.training.adamw import AdamW
 from nlgnotes.training.digest import batch_digest
 from nlgnotes.training.history import History
 
@@ -47,7 +48,7 @@ class RunCheckpoint:
         self,
         path: Any,
         model: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: AdamW,
         generator: torch.Generator,
         settings: str,
         steps: int,
@@ -103,8 +104,7 @@ class RunCheckpoint:
                 word = "on other data" if name == "batch" else "with another loss"
                 raise ValueError(f"{self.path} belongs to a run {word}; {ANEW}")
         self.model.load_state_dict(known["model"])
-        state = self.optimizer.state_dict()
-        self.optimizer.load_state_dict({**state, "state": _moments(tensors)})
+        self.optimizer.state = _moments(tensors)
         self.generator.set_state(tensors["generator.now"])
         return History.from_json(about["history"])
 
@@ -112,7 +112,7 @@ class RunCheckpoint:
         """Write the run as it stands; ``generator`` is its state after the last whole step."""
         tensors = {f"start.{k}": v for k, v in self.start.items()}
         tensors |= {f"model.{k}": v for k, v in _state(self.model).items()}
-        for i, moments in self.optimizer.state_dict()["state"].items():
+        for i, moments in self.optimizer.state.items():
             tensors |= {f"optimizer.{i}.{k}": v.clone() for k, v in moments.items()}
         tensors |= {"generator.start": self.generator_start, "generator.now": generator}
         about = {"first": self.first, "history": history.to_json(), "settings": self.settings}
@@ -198,9 +198,8 @@ class RunCheckpoint:
         kinds = {k: type(v) for k, v in about["first"].items()}
         if kinds != {"batch": str, "loss": float, "gradient": float}:
             return "first step"
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         for i, moments in _moments(tensors).items():
-            shape = parameters[i].shape
+            shape = self.optimizer.parameters[i].shape
             if moments.keys() != {"step", "exp_avg", "exp_avg_sq"} or moments["step"].numel() != 1:
                 return f"optimizer.{i}"
             if moments["exp_avg"].shape != shape or moments["exp_avg_sq"].shape != shape:
