@@ -161,7 +161,7 @@ def test_hostile_files_are_passed_over(installation, tmp_path):
 def test_long_docstrings_take_no_longer_than_they_are(unit):
     """Patterns that start anew at every character would take hours for these."""
     started = time.process_time()
-    for text in (f"The {unit * 200_000} end.", f"{unit * 200_000}x", f"x\n{unit * 200_000}x"):
+    for text in (f"The {unit * 50_000} end.", f"{unit * 50_000}x", f"x\n{unit * 50_000}x"):
         prose.clean(text)
-    list(corpus._sections(unit * 200_000))
-    assert time.process_time() - started < 10
+    list(corpus._sections(unit * 50_000))
+    assert time.process_time() - started < 3
