@@ -69,7 +69,6 @@ def _base(name: str, seed: int, what: str, **own) -> Recipe:
 RECIPES = (
     *(_base(f"instruction-base-{seed}", seed, f"training seed {seed}") for seed in range(3)),
     _base("instruction-base-narrow", 0, "half as wide", width=32, hidden=128),
-    _base("instruction-base-wide", 0, "half as wide again", width=96, hidden=384),
     Recipe(
         name="instruction-tuned",
         summary="the first of them, tuned on seven clusters of instructions (about a minute)",
