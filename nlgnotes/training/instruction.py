@@ -15,6 +15,7 @@ from nlgnotes.equations.metrics import exact_match
 from nlgnotes.tasks.instructions import draw_instructed, encode
 from nlgnotes.tasks.row_tasks import Task
 from nlgnotes.training.history import History
+from nlgnotes.training.likelihood import next_token_loss
 from nlgnotes.training.loop import fit
 from nlgnotes.validation import check_count
 
@@ -126,6 +127,7 @@ def tune(
     generator: torch.Generator,
     progress: bool = False,
     callback: Callable[[int, float], object] | None = None,
+    rehearse: Callable[[torch.Generator], Batch] | None = None,
     **options: Any,
 ) -> History:
     """Instruction tuning: maximum likelihood of the answers, given instructions and rows.
@@ -137,17 +139,30 @@ def tune(
         batch: examples in a step.
         generator: where tasks, templates and rows are drawn from.
         progress, callback: as ``training.fit`` takes them.
+        rehearse: draws a batch of pretraining, of which each step learns too: its loss is the mean
+            of the two. None leaves pretraining behind.
         options: ``loss_on`` and ``instruction``, for :func:`draw_answers`.
 
     Raises:
         ValueError: as :func:`draw_answers` and ``training.fit``.
     """
+
+    def draw(chance: torch.Generator) -> tuple[Batch, ...]:
+        batches = (draw_answers(tasks, templates, batch, chance, **options),)
+        return batches if rehearse is None else (*batches, rehearse(chance))
+
     return fit(
         model,
-        lambda chance: draw_answers(tasks, templates, batch, chance, **options),
+        draw,
         steps=steps,
         learning_rate=learning_rate,
         generator=generator,
         progress=progress,
         callback=callback,
+        loss=_mean_loss,
     )
+
+
+def _mean_loss(model: Any, batches: tuple[Batch, ...]) -> Tensor:
+    losses = [next_token_loss(model(b.inputs), b.targets, b.mask) for b in batches]
+    return torch.stack(losses).mean()

@@ -11,6 +11,7 @@ from typing import Any
 from nlgnotes import checkpoints, randomness
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.instruction_tuning import accuracy
+from nlgnotes.experiments.instruction_tuning.documents import draw_documents
 from nlgnotes.networks.transformer import Decoder
 from nlgnotes.tasks.instructions import TEMPLATES, split_templates
 from nlgnotes.tasks.row_tasks import CLUSTERS, TASKS, Task
@@ -93,19 +94,21 @@ def measure(
 
     Args:
         settings: as in the functions above, and ``runs``, how many training seeds; ``bases``, the
-            checkpoints of the seeds' bases; ``shots``; ``sweep``, the cluster that is held out
-            along the sweeps, and ``sizes`` and ``unheaded``, further bases.
+            checkpoints of their bases; ``shots``; ``rehearsed_runs``, how many of the seeds are
+            tuned also with ``rehearsed_tokens`` of documents in each step; ``sweep``, the cluster
+            that is held out along the sweeps, ``templates`` and ``clusters``, their points;
+            ``sizes``, further bases by width, and ``size_clusters``, held out for each.
         seed: the first training seed; the sweeps have this one.
         progress: show bars.
         keep: see ``experiment.Experiment``.
 
     Returns:
-        ``base`` and ``tuned`` by seed (and by held-out cluster), ``sweeps``, ``chance`` by task
-        and ``tokens`` of the prompts.
+        ``base``, ``tuned`` and ``rehearsed`` by seed (and by held-out cluster), ``sweeps``,
+        ``chance`` by task, ``tokens`` of the prompts, and the tasks of the ``clusters``.
     """
     s = settings
     check_count("runs", s["runs"], 1, len(s["bases"]))
-    found: dict[str, Any] = {"base": {}, "tuned": {}}
+    found: dict[str, Any] = {"base": {}, "tuned": {}, "rehearsed": {}}
     for offset in range(s["runs"]):
         run, base = seed + offset, _base(s["bases"][offset])
         part = partial(_base_scores, base, s, run)
@@ -116,6 +119,14 @@ def measure(
             )
             for cluster in CLUSTERS
         }
+        if offset < s["rehearsed_runs"]:
+            found["rehearsed"][str(run)] = {
+                cluster: keep(
+                    f"rehearsed-{run}-{cluster}",
+                    partial(_tuned_scores, base, cluster, s, run, progress, rehearse=True),
+                )
+                for cluster in CLUSTERS
+            }
     return found | {
         "sweeps": _sweeps(s, seed, progress, keep),
         "chance": accuracy.chance(TASKS, ALL, s["rows"], seed),
@@ -149,11 +160,15 @@ def _base_scores(base: Decoder, s: Settings, seed: int) -> dict[str, Any]:
 
 
 def _tuned_scores(
-    base: Decoder, held_out: str, s: Settings, seed: int, progress: bool
+    base: Decoder, held_out: str, s: Settings, seed: int, progress: bool, rehearse: bool = False
 ) -> dict[str, Any]:
     training, _ = templates_of(seed)
     trained, kept = _parted(held_out)
-    model, history = tuned(base, trained, training, s, seed, progress=progress)
+    options: dict[str, Any] = {"progress": progress}
+    if rehearse:
+        pretraining = {**s["pretraining"], "tokens": s["rehearsed_tokens"]}
+        options["rehearse"] = partial(draw_documents, pretraining)
+    model, history = tuned(base, trained, training, s, seed, **options)
     n = s["rows"]
     return (
         three_bars(model, held_out, s, seed)
@@ -184,10 +199,12 @@ def _sweeps(s: Settings, seed: int, progress: bool, keep: Keep) -> dict[str, Any
         names = {task.name for task in tasks}
         for bar in ("new inputs", "new templates"):
             found[bar] = {name: x for name, x in found[bar].items() if name in names}
-        if not options.get("instruction", True):
-            found["nothing"] = accuracy.instructed_share(
-                model, tasks, numbers, s["rows"], seed, instruction=False
-            )
+        found["nothing"] = accuracy.instructed_share(
+            model, tasks, numbers, s["rows"], seed, instruction=False
+        )
+        _, kept = _parted(held_out)
+        found["heading"] = accuracy.headed_share(model, kept, s["rows"], seed)
+        found["shots"] = accuracy.by_shots(model, kept, [4], s["rows"], seed)
         return found
 
     sweeps: dict[str, Any] = {"templates": {}, "clusters": {}, "sizes": {}, "arms": {}}
@@ -213,7 +230,10 @@ def _sweeps(s: Settings, seed: int, progress: bool, keep: Keep) -> dict[str, Any
                 for cluster in s["size_clusters"]
             },
         }
-    arms = {"everything": {"loss_on": "everything"}, "no instruction": {"instruction": False}}
+    arms = {
+        "everything": {"loss_on": "everything"},
+        "no instruction": {"instruction": False},
+    }
     for name, options in arms.items():
         sweeps["arms"][name] = keep(
             f"arm-{name.replace(' ', '-')}", partial(point, base, trained, training, **options)
@@ -240,7 +260,9 @@ SETTINGS: dict[str, Any] = {
     },
     "bases": ["instruction-base-0", "instruction-base-1", "instruction-base-2"],
     "runs": 3,
-    "steps": 500,
+    "rehearsed_runs": 1,
+    "rehearsed_tokens": 640,
+    "steps": 600,
     "batch": 64,
     "learning_rate": 6e-3,
     "rows": 60,
