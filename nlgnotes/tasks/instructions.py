@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 TEMPLATES = 10
-LENGTHS = (4,)
+LENGTHS = (4,)  # of rows, equally often
 
 # {p} is one of the task's phrases, {x} the row.
 FRAMES = (
@@ -91,13 +91,13 @@ def encode(words: Sequence[str]) -> list[int]:
 
 @cache
 def rows_of(symbols: Row, test: bool) -> tuple[tuple[Row, ...], ...]:
-    """All rows of three and of four symbols that belong to training, or to the test.
+    """All rows that belong to training, or to the test, one tuple for each of the lengths.
 
     The row's symbols are read as the digits of a number; it belongs to the test if the remainder of
     the number divided by 13 is 0 or 1. No row of the test is ever trained on, in any task.
 
-    >>> sum(map(len, rows_of(LETTERS, True))), sum(map(len, rows_of(LETTERS, False)))
-    (1694, 9306)
+    >>> [len(rows) for rows in rows_of(LETTERS, True)], [len(r) for r in rows_of(LETTERS, False)]
+    ([631], [3465])
     """
     split: list[tuple[Row, ...]] = []
     for length in LENGTHS:
@@ -113,7 +113,7 @@ def _digits(n: int, length: int, symbols: Row) -> Row:
 
 
 def draw_rows(symbols: Row, n: int, generator: torch.Generator, test: bool = False) -> list[Row]:
-    """Random rows: three or four symbols, equally often, then uniform.
+    """Random rows, uniform over those that there are.
 
     Args:
         symbols: :data:`LETTERS` or :data:`DIGITS`.
@@ -126,9 +126,15 @@ def draw_rows(symbols: Row, n: int, generator: torch.Generator, test: bool = Fal
     """
     n = check_count("n", n)
     check_generator(generator)
-    pools = rows_of(symbols, test)
     drawn = torch.randint(2**40, (n, 2), generator=generator).tolist()
-    return [pools[i % len(pools)][j % len(pools[i % len(pools)])] for i, j in drawn]
+    return [_row_at(symbols, test, length, place) for length, place in drawn]
+
+
+def _row_at(symbols: Row, test: bool, length: int, place: int) -> Row:
+    """The row that two large random numbers stand for."""
+    pools = rows_of(symbols, test)
+    pool = pools[length % len(pools)]
+    return pool[place % len(pool)]
 
 
 def template(task: Task, number: int) -> str:
@@ -213,7 +219,7 @@ def draw_instructed(
         tasks: at least one, equally often.
         templates: for each task's name the numbers of its templates, equally often.
         n: how many.
-        generator: where all is drawn from, three numbers a row.
+        generator: where all is drawn from.
         test: take the rows that are kept for the test.
         instruction: False leaves the row and ``=`` as the prompt.
 
@@ -229,8 +235,7 @@ def draw_instructed(
     for which, how, length, place in drawn:
         task = tasks[which % len(tasks)]
         numbers = templates[task.name]
-        pool = rows_of(task.symbols, test)
-        row = pool[length % len(pool)][place % len(pool[length % len(pool)])]
+        row = _row_at(task.symbols, test, length, place)
         if instruction:
             found.append(instructed(task, numbers[how % len(numbers)], row))
         else:
