@@ -7,6 +7,7 @@ from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
 from nlgnotes.experiments.in_context_learning import burstiness, frozen_weights, meta_learning
 from nlgnotes.experiments.induction_heads import transition
+from nlgnotes.experiments.instruction_tuning import held_out_clusters
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
@@ -19,6 +20,7 @@ from nlgnotes.recipes import (
     game24,
     in_context,
     induction,
+    instructions,
     language_models,
     python_docs,
     reasoning,
@@ -39,6 +41,7 @@ RECIPES: dict[str, Recipe] = {
         induction,
         reasoning,
         game24,
+        instructions,
     )
     for recipe in models.RECIPES
 }
@@ -61,6 +64,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         scratchpad,
         self_consistency,
         search_against_samples,
+        held_out_clusters,
     )
 }
 """The experiment behind every shipped measurement."""

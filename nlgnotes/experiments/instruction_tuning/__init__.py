@@ -1,0 +1,1 @@
+"""Instruction tuning: new inputs, new templates and new clusters of tasks."""
