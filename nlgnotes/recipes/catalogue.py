@@ -12,6 +12,7 @@ from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
 from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
+from nlgnotes.experiments.rlhf import overoptimisation
 from nlgnotes.recipes import (
     comparisons,
     dates,
@@ -63,6 +64,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         scratchpad,
         self_consistency,
         search_against_samples,
+        overoptimisation,
     )
 }
 """The experiment behind every shipped measurement."""

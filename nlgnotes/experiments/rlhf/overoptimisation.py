@@ -188,6 +188,7 @@ def uses(settings: Settings, seed: int, reference: Reference) -> dict[str, Any]:
             "reference": log_ref,
             "imitation": imitated,
             "prompting": prompted(hints, reward)[0],
+            "prompting, by gold": prompted(hints, world.gold)[0],
             "best-of-N": best,
             "training on the best": tuned_on_best(
                 model, world, log_ref, reward, settings["n"], settings["best"], seed
