@@ -13,7 +13,9 @@ from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
 from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
+from nlgnotes.experiments.rlhf import overoptimisation
 from nlgnotes.recipes import (
+    comparisons,
     dates,
     dialogue,
     few_shot,
@@ -42,6 +44,7 @@ RECIPES: dict[str, Recipe] = {
         reasoning,
         game24,
         instructions,
+        comparisons,
     )
     for recipe in models.RECIPES
 }
@@ -65,6 +68,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         self_consistency,
         search_against_samples,
         held_out_clusters,
+        overoptimisation,
     )
 }
 """The experiment behind every shipped measurement."""
