@@ -31,7 +31,7 @@ def probability_ratios(
 ) -> Float[Tensor, "*batch"]:
     r"""How many times as likely a word has become: the ratio of the new policy to the old one,
 
-    .. math:: r_t(\theta) = \frac{\pi_\theta(a_t \mid s_t)}{\pi_{\theta_\mathrm{old}}(a_t \mid s_t)}.
+    .. math:: r_t(\theta) = \pi_\theta(a_t \mid s_t) \,/\, \pi_{\theta_\mathrm{old}}(a_t \mid s_t).
 
     A number above 0 and no probability. Schulman et al. 2017, section 3.
     Taught in: book/ppo.ipynb.
@@ -144,8 +144,12 @@ def generalised_advantages(
     discount = check_interval("discount", discount, 0, 1)
     decay = check_interval("decay", decay, 0, 1)
     _check_batch("rewards", rewards)
+    _check_batch("values", values)
     check_mask("mask", mask, rewards.shape)
     _check_words_first(mask)
+    if values.shape != rewards.shape:
+        shapes = f"{describe(rewards)} and {describe(values)}"
+        raise ValueError(f"rewards and values must have the same shape; got {shapes}")
     rewards, values = rewards.masked_fill(~mask, 0.0), values.detach().masked_fill(~mask, 0.0)
     _check_alike(rewards=rewards, values=values)
     rewards, values = at_least_float32(rewards), at_least_float32(values)
@@ -235,7 +239,9 @@ def _check_alike(**tensors: object) -> None:
                 f"{name} must be a floating-point tensor that is not empty; got {describe(y)}"
             )
         if not bool(y.isfinite().all()):
-            raise ValueError(f"{name} must be finite; got {int((~y.isfinite()).sum())} that are not")
+            raise ValueError(
+                f"{name} must be finite; got {int((~y.isfinite()).sum())} that are not"
+            )
     for name, y in others:
         if y.shape != x.shape:
             raise ValueError(

@@ -344,8 +344,20 @@ def train_ppo(
     updates = check_count("updates", updates)
     if callback is not None:
         callback(0)
-    rows = list(_run(actor, reference, prompts, score, settings, updates, generator, sampler,
-                     callback, progress))
+    rows = list(
+        _run(
+            actor,
+            reference,
+            prompts,
+            score,
+            settings,
+            updates,
+            generator,
+            sampler,
+            callback,
+            progress,
+        )
+    )
     return rows
 
 
