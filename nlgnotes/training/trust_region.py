@@ -46,7 +46,10 @@ def conjugate_gradient(
         if length <= 1e-10 * first:
             break
         product = multiply(direction)
-        along = length / (direction @ product)
+        curvature = direction @ product
+        if curvature <= 0:  # by rounding, or by too few data: no further that way
+            break
+        along = length / curvature
         x, rest = x + along * direction, rest - along * product
         before, length = length, rest @ rest
         direction = rest + length / before * direction
@@ -60,7 +63,7 @@ def trust_region_step(
     *,
     radius: SupportsFloat,
     iterations: int = 10,
-    damping: SupportsFloat = 1e-2,
+    damping: SupportsFloat = 0.1,
     halvings: int = 10,
 ) -> dict[str, Any]:
     r"""One step, in place, that raises the objective and keeps the divergence within the radius.
@@ -107,7 +110,10 @@ def trust_region_step(
         if not bool(gradient.any()):
             return {"scale": 0.0, "kl": 0.0, "gain": 0.0}
         x = conjugate_gradient(multiply, gradient, iterations)
-        step = (2 * radius / (x @ multiply(x))).sqrt() * x
+        curvature = x @ multiply(x)
+        if not curvature > 0:
+            return {"scale": 0.0, "kl": 0.0, "gain": 0.0}
+        step = (2 * radius / curvature).sqrt() * x
     with torch.no_grad():
         for halved in range(halvings):
             _move(parameters, start + 0.5**halved * step)
