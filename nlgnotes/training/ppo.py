@@ -66,6 +66,8 @@ class PPOSettings:
         epsilon: of the clip; infinity clips nothing.
         beta: weight of the KL penalty.
         discount, decay: gamma and lambda of the advantages.
+        critic: whether a value is subtracted; without it each word is paid the whole reward of its
+            answer (REINFORCE).
         longest: gradients of the policy are cut to this length.
         objective: ``"clip"``; ``"policy gradient"``: :math:`A_t \log \pi_\theta(a_t|s_t)`, which
             knows no ratio; or ``"trust region"``: one step of TRPO on all answers (the value alone
@@ -86,6 +88,7 @@ class PPOSettings:
     beta: float = 0.1
     discount: float = 1.0
     decay: float = 0.95
+    critic: bool = True
     longest: float = 1.0
     objective: str = "clip"
     radius: float = 0.05
@@ -187,7 +190,7 @@ def collect(
         actor, reference: the policy with its value, and what the penalty holds it to.
         prompts: rows of equal length; each gets as many answers as the others, or one fewer.
         score: of prompts' rows and answers.
-        settings: ``words``, ``batch``, ``beta``, ``discount``, ``decay``.
+        settings: ``words``, ``batch``, ``beta``, ``discount``, ``decay``, ``critic``.
         generator: what the words are drawn from.
         sampler: how the words are drawn; plainly when None. The log-probabilities are those of the
             *policy* in any case: with a sampler that cuts off its tail, they are of another
@@ -214,7 +217,10 @@ def collect(
     scores = score(rows, drawn.tokens).to(log_probs.dtype)
     mask = torch.ones_like(log_probs, dtype=torch.bool)
     rewards = penalised_rewards(scores, log_probs - known, mask, s.beta)
-    advantages = generalised_advantages(rewards, values, mask, s.discount, s.decay)
+    if s.critic:
+        advantages = generalised_advantages(rewards, values, mask, s.discount, s.decay)
+    else:
+        advantages = rewards.sum(1, keepdim=True).expand_as(rewards)
     return Rollout(rows, tokens, log_probs, known, values, advantages, scores, distributions)
 
 
