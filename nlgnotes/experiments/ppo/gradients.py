@@ -68,9 +68,7 @@ def gradient_error(
         generator.set_state(start)  # the same answers for all
         own, rows = replace(settings, **paid), []
         for _ in range(batches):
-            rollout = collect(
-                actor, bench.reference, bench.prompts, bench.score, own, generator
-            )
+            rollout = collect(actor, bench.reference, bench.prompts, bench.score, own, generator)
             distributions, _ = actor(rollout.tokens, own.words)
             log_probs = distributions.gather(-1, rollout.answers[..., None])[..., 0]
             loss = policy_loss(log_probs, rollout.log_probs, rollout.advantages, own)

@@ -85,4 +85,3 @@ def bench() -> Bench:
     world, reference = RatedAnswers(), checkpoints.load("comparisons").model
     log_ref = answer_log_probs(reference, world.prompt_tokens, world.length)
     return Bench(world, reference, log_ref, world.word_values @ world.counts.T)
-
