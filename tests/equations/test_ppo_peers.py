@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from bench.ppo import comparisons, gradient, our_loss, torchrl_loss
+
 from nlgnotes.equations.ppo import clip_slope, generalised_advantages
 from nlgnotes.randomness import generator
 
