@@ -10,6 +10,7 @@ from nlgnotes.experiments.induction_heads import transition
 from nlgnotes.experiments.instruction_tuning import held_out_clusters
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
+from nlgnotes.experiments.ppo import runs as ppo_runs
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
 from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
@@ -69,6 +70,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         search_against_samples,
         held_out_clusters,
         overoptimisation,
+        ppo_runs,
     )
 }
 """The experiment behind every shipped measurement."""
