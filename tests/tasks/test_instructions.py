@@ -48,6 +48,7 @@ def test_two_tasks_in_one_instruction_are_done_one_after_the_other():
     found = composed(OF["reverse"], OF["next"], 1, tuple("cafe"))
     words = "take c a f e and write backwards and step up ="
     assert found == Example(tuple(words.split()), tuple("fgbd"))
+    assert composed(OF["reverse"], OF["first"], 0, tuple("bead")).answer == ("d",)
     with pytest.raises(ValueError, match="number must be an integer from 0 to 3; got 4"):
         composed(OF["reverse"], OF["next"], 4, tuple("cafe"))
 

@@ -69,6 +69,23 @@ def test_another_instruction_tells_who_obeys():
     assert abs(deaf["right task"] - 1 / 3) < 0.1 and abs(deaf["instructed task"] - 1 / 3) < 0.1
 
 
+def test_who_obeys_writes_the_answer_of_the_instructed_task():
+    tasks = [OF["first"], OF["last"]]
+
+    class Obedient(Reader):
+        def __call__(self, tokens):
+            words = [{WORDS[token] for token in text} for text in tokens.tolist()]
+            first = [bool({"first", "initial", "opening", "start"} & w) for w in words]
+            parts = [
+                Reader(OF["first" if is_first else "last"].solve)(tokens[i : i + 1])
+                for i, is_first in enumerate(first)
+            ]
+            return torch.cat(parts)
+
+    found = accuracy.other_instruction(Obedient(None), tasks, ALL, 60, 0)
+    assert found["own"] == found["instructed task"] == 1 and found["right task"] == 0
+
+
 def test_other_symbols_are_asked_where_the_task_has_a_meaning():
     reader = Reader(OF["reverse"].solve)
     tasks = [OF[name] for name in ("reverse", "largest", "next", "add ends", "even first")]
@@ -78,12 +95,12 @@ def test_other_symbols_are_asked_where_the_task_has_a_meaning():
 
 
 def test_compositions_are_told_from_their_parts():
-    tasks = [OF["reverse"], OF["next"], OF["first"]]
     both = Reader(lambda x: OF["next"].solve(OF["reverse"].solve(x)))
     found = accuracy.compositions(both, [OF["reverse"], OF["next"]], 20, 0)
     assert found["composed"] == 1 and found["first alone"] == found["second alone"] == 0
-    half = accuracy.compositions(Reader(OF["next"].solve), tasks, 20, 0)
-    assert half["composed"] == 0 and half["first alone"] > 0.2 and half["second alone"] > 0.1
+    # Only reverse and then first compose here: whoever reverses does the first alone.
+    half = accuracy.compositions(Reader(OF["reverse"].solve), [OF["reverse"], OF["first"]], 20, 0)
+    assert half["first alone"] == 1 and half["composed"] == half["second alone"] == 0
     with pytest.raises(ValueError, match="tasks must hold two that compose"):
         accuracy.compositions(both, [OF["copy"]], 5, 0)
 
