@@ -13,7 +13,9 @@ from nlgnotes.equations.sampling import Sampler, Temperature
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.ppo.gradients import exact_gradient, gradient_error
 from nlgnotes.experiments.ppo.standing import Bench, bench
-from nlgnotes.training.ppo import ActorCritic, PPOSettings, train_ppo
+from nlgnotes.networks.actor_critic import ActorCritic
+from nlgnotes.training.ppo import train_ppo
+from nlgnotes.training.ppo_settings import PPOSettings
 
 __all__ = ["ALIKE", "EXPERIMENT", "arms", "measure", "one_run"]
 

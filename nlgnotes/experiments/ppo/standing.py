@@ -14,9 +14,9 @@ from nlgnotes import checkpoints
 from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.equations.divergences import kl_divergence
 from nlgnotes.equations.preferences import expectation, tilt, tilt_at_kl
+from nlgnotes.networks.actor_critic import ActorCritic
 from nlgnotes.networks.transformer import Decoder
 from nlgnotes.tasks.comparisons import RatedAnswers
-from nlgnotes.training.ppo import ActorCritic
 
 __all__ = ["Bench", "Standing", "bench"]
 

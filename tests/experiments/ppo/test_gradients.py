@@ -6,7 +6,7 @@ import torch
 from nlgnotes.experiments.ppo.gradients import PAID, exact_gradient, gradient_error
 from nlgnotes.experiments.ppo.standing import bench
 from nlgnotes.randomness import generator
-from nlgnotes.training.ppo import PPOSettings
+from nlgnotes.training.ppo_settings import PPOSettings
 
 
 @pytest.fixture(scope="module")
