@@ -11,12 +11,12 @@ from typing import SupportsFloat
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from nlgnotes.validation import FLOATS, check_interval, describe
 
-__all__ = ["dpo_gradient", "dpo_loss", "dpo_weight", "implicit_reward", "ipo_loss"]
+__all__ = ["chosen_law", "dpo_gradient", "dpo_loss", "dpo_weight", "implicit_reward", "ipo_loss"]
 
 Pairs = Float[Tensor, "*batch"]
 
@@ -184,6 +184,42 @@ def ipo_loss(
     beta = _beta(beta)
     ratio = _log_ratio(chosen, rejected, reference_chosen, reference_rejected)
     return (ratio - 1 / (2 * beta)) ** 2
+
+
+def chosen_law(
+    log_probs: Float[Tensor, "prompts answers"], reward: Float[Tensor, "prompts answers"]
+) -> Float64[Tensor, "prompts answers"]:
+    r"""The law of the *chosen* answer, where one policy writes both and labels are Bradley-Terry's:
+
+    .. math:: p_w(y) = 2\, \pi(y) \sum_{y'} \pi(y')\, \sigma(r(y) - r(y')).
+
+    That of the rejected one is the same with -r, and the mean of the two is :math:`\pi`. Under its
+    own law the chosen answer's mean log-probability is
+    :math:`\sum_y p_w(y) \log \pi_\theta(y) = -H(p_w) - D_{KL}(p_w \| \pi_\theta)`.
+
+    Args:
+        log_probs: of the policy that writes both answers.
+        reward: what the labels go by, finite; answers of equal reward are added up first.
+
+    Returns:
+        Log-probabilities, in float64.
+
+    Raises:
+        ValueError: shapes that differ, or numbers that are not finite.
+
+    >>> chosen_law(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[3.0, 1.0]]).log()).exp()
+    tensor([[0.6250, 0.3750]], dtype=torch.float64)
+    """
+    _check(log_probs=log_probs, reward=reward)
+    found = []
+    for row, r in zip(log_probs.double(), reward.double(), strict=True):
+        values, of = r.unique(return_inverse=True)
+        mass = torch.zeros_like(values).index_add_(0, of, row.softmax(0))
+        beaten = torch.cat(
+            [(some[:, None] - values).sigmoid() @ mass for some in values.split(1024)]
+        )
+        found.append(row.log_softmax(0) + math.log(2) + beaten.log()[of])
+    return torch.stack(found)
 
 
 def _log_ratio(chosen: Tensor, rejected: Tensor, by_chosen: Tensor, by_rejected: Tensor) -> Tensor:

@@ -7,7 +7,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nlgnotes.equations.dpo import dpo_gradient, dpo_loss, dpo_weight, implicit_reward, ipo_loss
+from nlgnotes.equations.divergences import kl_divergence
+from nlgnotes.equations.dpo import (
+    chosen_law,
+    dpo_gradient,
+    dpo_loss,
+    dpo_weight,
+    implicit_reward,
+    ipo_loss,
+)
 from nlgnotes.randomness import generator
 
 BETA = 0.3
@@ -114,6 +122,33 @@ def test_smoothing_and_ipo_have_a_best_margin():
     best = torch.tensor([1 / (2 * BETA)])
     assert float(ipo_loss(best, zero, zero, zero, BETA)) == pytest.approx(0, abs=1e-12)
     assert float(ipo_loss(best + 2, zero, zero, zero, BETA)) == pytest.approx(4, rel=1e-6)
+
+
+def test_law_of_the_chosen_is_a_sum_over_all_pairs():
+    chance = generator(5, "laws")
+    law = torch.randn(2, 9, generator=chance, dtype=torch.float64).log_softmax(-1)
+    reward = torch.randint(4, (2, 9), generator=chance).double()  # with ties
+    slow = torch.zeros(2, 9, dtype=torch.float64)
+    for x in range(2):
+        for y in range(9):
+            for other in range(9):
+                both = float((law[x, y] + law[x, other]).exp())
+                wins = 1 / (1 + math.exp(float(reward[x, other] - reward[x, y])))
+                slow[x, y] += both * wins  # as the first of the pair
+                slow[x, y] += both * wins  # as the second
+    got = chosen_law(law, reward)
+    torch.testing.assert_close(got.exp(), slow)
+    lost = chosen_law(law, -reward)
+    torch.testing.assert_close((got.exp() + lost.exp()) / 2, law.exp())
+
+
+def test_chosen_log_probability_is_entropy_and_divergence():
+    chance = generator(6, "laws")
+    law, policy = torch.randn(2, 1, 30, generator=chance, dtype=torch.float64).log_softmax(-1)
+    p_w = chosen_law(law, torch.randn(1, 30, generator=chance, dtype=torch.float64))
+    entropy = -(p_w.exp() * p_w).sum()
+    mean = (p_w.exp() * policy).sum()
+    torch.testing.assert_close(mean, -entropy - kl_divergence(p_w, policy).sum())
 
 
 def test_large_margins_stay_finite():
