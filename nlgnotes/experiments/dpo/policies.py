@@ -18,11 +18,26 @@ from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.equations.dpo import dpo_loss, dpo_weight, implicit_reward
 from nlgnotes.equations.preferences import expectation, tilt
 from nlgnotes.networks.transformer import Decoder
-from nlgnotes.tasks.comparisons import Pairs, RatedAnswers, draw_rankings, ranked_pairs
+from nlgnotes.tasks.comparisons import (
+    Pairs,
+    RatedAnswers,
+    draw_rankings,
+    ranked_pairs,
+    text_batch,
+)
 from nlgnotes.training.dpo import reference_pairs, train_dpo
 from nlgnotes.validation import check_count, check_interval
 
-__all__ = ["Reference", "draw_pairs", "flipped", "gold_and_kl", "judged", "run_dpo"]
+__all__ = [
+    "Reference",
+    "best_stop",
+    "draw_pairs",
+    "flipped",
+    "gold_and_kl",
+    "judged",
+    "rounded",
+    "run_dpo",
+]
 
 
 @dataclass(frozen=True)
@@ -115,6 +130,7 @@ def judged(
     beta: SupportsFloat,
     seen: Pairs,
     held_out: Pairs,
+    fresh: Pairs | None = None,
 ) -> dict[str, float]:
     """All that is known of a policy at some step of its training.
 
@@ -124,12 +140,13 @@ def judged(
         beta: of the loss; the optimum is that of this beta.
         seen: the pairs of its training.
         held_out: pairs that it was not trained on.
+        fresh: pairs for ``order``; the held-out ones if None.
 
     Returns:
         ``gold`` and ``kl``; ``distance``, KL(policy ‖ optimum); on the seen pairs the mean
         ``weight``, ``loss``, and log-probability of the ``chosen`` and ``rejected`` answers; on the
-        held-out ones ``held_out`` (the loss) and ``order``, the share of those with different
-        gold rewards that the implicit reward orders as gold does.
+        held-out ones the loss as ``held_out``; and ``order``, the share of fresh pairs with
+        different gold rewards that the implicit reward orders as gold does.
     """
     optimum = tilt(reference.law, reference.world.gold, beta)
     gold, kl = gold_and_kl(law, reference)
@@ -143,9 +160,10 @@ def judged(
         implicit_reward(chosen, by_chosen, beta),
         implicit_reward(rejected, by_rejected, beta),
     ]
-    unseen = rows(held_out)
-    margin = unseen[0] - unseen[2] - (unseen[1] - unseen[3])
-    better, worse = (reference.world.gold[held_out.prompts, i] for i in held_out[1:3])
+    unseen, fresh = rows(held_out), held_out if fresh is None else fresh
+    first, second, by_first, by_second = rows(fresh)
+    margin = (first - by_first) - (second - by_second)
+    better, worse = (reference.world.gold[fresh.prompts, i] for i in fresh[1:3])
     differ = better != worse
     return {
         "gold": gold,
@@ -166,6 +184,8 @@ def run_dpo(
     held_out: Pairs,
     settings: Mapping[str, Any],
     generator: torch.Generator,
+    *,
+    fresh: Pairs | None = None,
 ) -> tuple[Decoder, list[dict[str, float]]]:
     """Train a copy of the reference on pairs, and judge it on the way.
 
@@ -175,6 +195,7 @@ def run_dpo(
         settings: ``beta``, ``steps``, ``learning_rate``, ``batch`` and ``stops``, the steps at
             which it is judged; where they are given, ``objective`` and ``smoothing``.
         generator: where the batches are drawn from.
+        fresh: as in :func:`judged`.
 
     Returns:
         The policy, and for each stop ``step`` and what :func:`judged` says.
@@ -188,10 +209,14 @@ def run_dpo(
     def look(step: int, _: float = 0.0) -> None:
         if step in s["stops"]:
             law = answer_log_probs(policy, world.prompt_tokens, world.length)
-            found.append({"step": step, **judged(law, reference, s["beta"], pairs, held_out)})
+            found.append(
+                {"step": step, **judged(law, reference, s["beta"], pairs, held_out, fresh)}
+            )
 
     look(0)
-    both = (world.batch(pairs.prompts, side) for side in (pairs.chosen, pairs.rejected))
+    both = (
+        text_batch(world.tokens(pairs.prompts, side)) for side in (pairs.chosen, pairs.rejected)
+    )
     train_dpo(
         policy,
         reference_pairs(reference.model, *both),
@@ -210,3 +235,8 @@ def run_dpo(
 def best_stop(found: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
     """The stop at which the loss on held-out pairs is least: what one can know without gold."""
     return min(found, key=lambda at: at["held_out"])
+
+
+def rounded(found: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """The rows with five digits after the point, as they are shipped."""
+    return [{name: round(value, 5) for name, value in at.items()} for at in found]
