@@ -13,6 +13,7 @@ from nlgnotes.experiments.reasoning import game24 as search_against_samples
 from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
 from nlgnotes.recipes import (
+    comparisons,
     dates,
     dialogue,
     few_shot,
@@ -39,6 +40,7 @@ RECIPES: dict[str, Recipe] = {
         induction,
         reasoning,
         game24,
+        comparisons,
     )
     for recipe in models.RECIPES
 }
