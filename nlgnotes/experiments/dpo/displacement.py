@@ -5,7 +5,8 @@ reference did before decides where it can go. Taught in: book/dpo.ipynb.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,15 +14,17 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from nlgnotes.decoding.enumeration import answer_log_probs
+from nlgnotes.equations.divergences import kl_divergence
 from nlgnotes.equations.dpo import chosen_law
 from nlgnotes.equations.preferences import expectation, tilt
-from nlgnotes.experiments.dpo.policies import Reference, draw_pairs, gold_and_kl
+from nlgnotes.experiments.dpo.policies import Reference, draw_pairs, standing
+from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.randomness import generator
 from nlgnotes.tasks.comparisons import text_batch
 from nlgnotes.training.dpo import reference_pairs, train_dpo
 from nlgnotes.training.loop import fit
 
-__all__ = ["chosen_and_rejected", "displacement", "tuned_on_chosen"]
+__all__ = ["EXPERIMENT", "chosen_and_rejected", "displacement", "measure", "tuned_on_chosen"]
 
 
 def tuned_on_chosen(reference: Reference, settings: Mapping[str, Any], seed: int) -> Reference:
@@ -61,7 +64,7 @@ def chosen_and_rejected(
     return {
         "chosen": float(expectation(won, law).mean()),
         "rejected": float(expectation(lost, law).mean()),
-        "divergence": float((won.exp() * (won - law)).sum(-1).mean()),
+        "divergence": float(kl_divergence(won, law).mean()),
     }
 
 
@@ -86,8 +89,8 @@ def displacement(
     policy, rows = copy.deepcopy(reference.model), []
 
     def row(law: Tensor, step: int | None = None) -> dict[str, Any]:
-        gold, kl = gold_and_kl(law, reference)
-        return {"step": step, **chosen_and_rejected(law, writer), "gold": gold, "kl": kl}
+        found = {**chosen_and_rejected(law, writer), **standing(law, reference)}
+        return {"step": step, **{name: round(x, 5) for name, x in found.items()}}
 
     def look(step: int, _: float = 0.0) -> None:
         if step in s["stops"]:
@@ -108,3 +111,60 @@ def displacement(
         callback=look,
     )
     return {"steps": rows, "optimum": row(tilt(reference.law, world.gold, s["beta"]))}
+
+
+def measure(
+    settings: Mapping[str, Any],
+    seed: int,
+    progress: bool = True,
+    keep: Callable[[str, Callable[[], Any]], Any] = lambda part, compute: compute(),
+) -> dict[str, Any]:
+    """:func:`displacement` from two references, over training seeds.
+
+    Args:
+        settings: ``runs``, how many training seeds, and those of the functions above.
+        seed: the first training seed.
+        progress: not used; a run takes seconds.
+        keep: see ``experiment.Experiment``.
+
+    Returns:
+        ``runs``: for each seed ``"wrote both"``, the shipped reference, and ``"tuned on chosen"``;
+        and ``entropy``, that of the law of the chosen: the mean cannot come above minus this.
+    """
+    writer = Reference.shipped()
+    won, runs = chosen_law(writer.law, writer.world.gold), {}
+    for s in range(seed, seed + settings["runs"]):
+        runs[str(s)] = keep(f"seed-{s}", partial(_both, writer, settings, s))
+    return {"runs": runs, "entropy": round(-float(expectation(won, won).mean()), 5)}
+
+
+def _both(writer: Reference, settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    tuned = tuned_on_chosen(writer, settings, seed)
+    return {
+        name: displacement(writer, reference, settings, seed)
+        for name, reference in (("wrote both", writer), ("tuned on chosen", tuned))
+    }
+
+
+EXPERIMENT = Experiment(
+    name="dpo-displacement",
+    summary="chosen log-probabilities from two references, three training seeds (two minutes)",
+    measure=measure,
+    seed=0,
+    settings={
+        "pairs": 20_000,
+        "beta": 1.0,
+        "steps": 300,
+        "learning_rate": 1e-3,
+        "batch": 128,
+        "stops": [0, 5, 10, 20, 40, 60, 100, 200, 300],
+        "tuning": {"steps": 300, "learning_rate": 1e-3},
+        "runs": 3,
+    },
+    headline=lambda data: (
+        sum(run["wrote both"]["steps"][-1]["chosen"] for run in data["runs"].values())
+        / len(data["runs"])
+    ),
+    tolerance=0.3,
+    models=("comparisons",),
+)

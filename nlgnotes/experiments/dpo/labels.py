@@ -82,8 +82,8 @@ EXPERIMENT = Experiment(
     seed=0,
     settings={
         "pairs": 5000,
-        "beta": 0.5,
-        "betas": [0.1, 0.25, 0.5, 1.0, 2.0],
+        "beta": 1.0,
+        "betas": [0.25, 0.5, 1.0, 2.0, 4.0],
         "flips": [0.1, 0.2, 0.3, 0.4],
         "steps": 300,
         "learning_rate": 1e-3,
@@ -92,9 +92,9 @@ EXPERIMENT = Experiment(
         "long": {
             "betas": [1.0, 4.0],
             "pairs": 10_000,
-            "steps": 900,
+            "steps": 600,
             "batch": 64,
-            "stops": [0, 100, 200, 400, 600, 900],
+            "stops": [0, 100, 200, 400, 600],
         },
         "runs": 3,
     },

@@ -73,7 +73,7 @@ EXPERIMENT = Experiment(
     seed=0,
     settings={
         "pairs": [50, 200, 1000, 5000, 20_000],
-        "beta": 0.5,
+        "beta": 1.0,
         "steps": 300,
         "learning_rate": 1e-3,
         "batch": 128,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nlgnotes import checkpoints
 from nlgnotes.decoding.enumeration import answer_log_probs
+from nlgnotes.equations.divergences import kl_divergence
 from nlgnotes.equations.dpo import dpo_loss, dpo_weight, implicit_reward
 from nlgnotes.equations.preferences import expectation, tilt
 from nlgnotes.networks.transformer import Decoder
@@ -33,10 +34,10 @@ __all__ = [
     "best_stop",
     "draw_pairs",
     "flipped",
-    "gold_and_kl",
     "judged",
     "rounded",
     "run_dpo",
+    "standing",
 ]
 
 
@@ -114,14 +115,10 @@ def flipped(pairs: Pairs, share: SupportsFloat, generator: torch.Generator) -> P
     return pairs._replace(chosen=chosen, rejected=torch.where(wrong, pairs.chosen, pairs.rejected))
 
 
-def gold_and_kl(
-    law: Float64[Tensor, "prompts answers"], reference: Reference
-) -> tuple[float, float]:
-    """The expected gold reward of a policy and its KL to the reference, means over the prompts."""
+def standing(law: Float64[Tensor, "prompts answers"], reference: Reference) -> dict[str, float]:
+    """Where a policy stands: ``gold``, and ``kl`` to the reference, means over the prompts."""
     gold = expectation(law, reference.world.gold).mean()
-    # A policy may rule an answer out; what it never says adds nothing.
-    ratio = torch.where(law > -torch.inf, law - reference.law, 0.0)
-    return float(gold), float((law.exp() * ratio).sum(-1).mean())
+    return {"gold": float(gold), "kl": float(kl_divergence(law, reference.law).mean())}
 
 
 def judged(
@@ -149,7 +146,6 @@ def judged(
         different gold rewards that the implicit reward orders as gold does.
     """
     optimum = tilt(reference.law, reference.world.gold, beta)
-    gold, kl = gold_and_kl(law, reference)
 
     def rows(pairs: Pairs) -> list[Tensor]:
         at = [(pairs.prompts, pairs.chosen), (pairs.prompts, pairs.rejected)]
@@ -166,9 +162,8 @@ def judged(
     better, worse = (reference.world.gold[fresh.prompts, i] for i in fresh[1:3])
     differ = better != worse
     return {
-        "gold": gold,
-        "kl": kl,
-        "distance": float((law.exp() * (law - optimum)).sum(-1).mean()),
+        **standing(law, reference),
+        "distance": float(kl_divergence(law, optimum).mean()),
         "weight": float(dpo_weight(*rewards).mean()),
         "loss": float(dpo_loss(chosen, rejected, by_chosen, by_rejected, beta).mean()),
         "chosen": float(chosen.mean()),
