@@ -9,6 +9,7 @@ from nlgnotes.experiments.in_context_learning import burstiness, frozen_weights,
 from nlgnotes.experiments.induction_heads import transition
 from nlgnotes.experiments.language_gans import adversarial_training
 from nlgnotes.experiments.positions import length_generalisation
+from nlgnotes.experiments.ppo import runs as ppo_runs
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
 from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
@@ -63,6 +64,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         scratchpad,
         self_consistency,
         search_against_samples,
+        ppo_runs,
     )
 }
 """The experiment behind every shipped measurement."""

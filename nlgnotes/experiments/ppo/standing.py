@@ -1,0 +1,87 @@
+"""Where a policy stands: its expected reward, its gold and its KL from the reference, as sums.
+
+The reward is the linear proxy of lecture `rlhf`: it knows what a word is worth and not that a word
+is worth less each time it comes again. Taught in: book/ppo.ipynb.
+"""
+
+import copy
+from typing import Any, NamedTuple
+
+from jaxtyping import Float64, Int
+from torch import Tensor
+
+from nlgnotes import checkpoints
+from nlgnotes.decoding.enumeration import answer_log_probs
+from nlgnotes.equations.divergences import kl_divergence
+from nlgnotes.equations.preferences import expectation, tilt
+from nlgnotes.networks.transformer import Decoder
+from nlgnotes.tasks.comparisons import RatedAnswers
+from nlgnotes.training.ppo import ActorCritic
+
+__all__ = ["Bench", "Standing", "bench"]
+
+
+class Standing(NamedTuple):
+    """Means over the prompts: the reward that is optimised, gold, and KL(policy ‖ reference)."""
+
+    reward: float
+    gold: float
+    kl: float
+
+    def objective(self, beta: float) -> float:
+        """What the penalised reward is worth: reward less beta times KL."""
+        return self.reward - beta * self.kl
+
+
+class Bench(NamedTuple):
+    """The reference with what is needed to train from it and to judge what comes out.
+
+    Args:
+        world: prompts and answers.
+        reference: the decoder that all policies start from.
+        log_ref: its exact law.
+        reward: what is optimised, of every answer.
+    """
+
+    world: RatedAnswers
+    reference: Decoder
+    log_ref: Float64[Tensor, "prompts answers"]
+    reward: Float64[Tensor, "prompts answers"]
+
+    @property
+    def prompts(self) -> Int[Tensor, "prompts one"]:
+        """The prompts as a model reads them."""
+        return self.world.prompt_tokens
+
+    def actor(self) -> ActorCritic:
+        """A copy of the reference with a value that says 0."""
+        return ActorCritic(copy.deepcopy(self.reference).requires_grad_())
+
+    def score(self, rows: Tensor, answers: Tensor) -> Tensor:
+        """The reward of answers that are given as words."""
+        return self.reward[rows, self.world.numbers(answers)]
+
+    def law(self, policy: Any) -> Float64[Tensor, "prompts answers"]:
+        """The exact law of a policy."""
+        return answer_log_probs(policy, self.prompts, self.world.length)
+
+    def standing(self, law: Float64[Tensor, "prompts answers"]) -> Standing:
+        """Where a law stands."""
+        return Standing(
+            float(expectation(law, self.reward).mean()),
+            float(expectation(law, self.world.gold).mean()),
+            float(kl_divergence(law, self.log_ref).mean()),
+        )
+
+    def share(self, found: Standing, beta: float) -> float:
+        """The objective above the reference's, as a share of the most that any policy gains."""
+        start = self.standing(self.log_ref).objective(beta)
+        best = self.standing(tilt(self.log_ref, self.reward, beta)).objective(beta)
+        return (found.objective(beta) - start) / (best - start)
+
+
+def bench() -> Bench:
+    """The shipped reference and the linear proxy."""
+    world, reference = RatedAnswers(), checkpoints.load("comparisons").model
+    log_ref = answer_log_probs(reference, world.prompt_tokens, world.length)
+    return Bench(world, reference, log_ref, world.word_values @ world.counts.T)

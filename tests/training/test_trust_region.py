@@ -1,0 +1,74 @@
+"""Conjugate gradient against torch's solver; a step on a quadratic whose answer is known."""
+
+import pytest
+import torch
+
+from nlgnotes.randomness import generator
+from nlgnotes.training.trust_region import conjugate_gradient, trust_region_step
+
+
+def definite(size, name):
+    half = torch.randn(size, size, generator=generator(0, "definite", name)).double()
+    return half @ half.T + 0.1 * torch.eye(size).double()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_it_solves_what_torch_solves(size):
+    H, b = definite(size, "solve"), torch.arange(1.0, size + 1).double()
+    found = conjugate_gradient(lambda v: H @ v, b, 3 * size)
+    assert torch.allclose(found, torch.linalg.solve(H, b), atol=1e-4)
+
+
+def test_an_early_end_is_the_best_of_its_directions():
+    H, b = definite(5, "early"), torch.ones(5).double()
+    energy = [
+        0.5 * x @ H @ x - b @ x
+        for x in (conjugate_gradient(lambda v: H @ v, b, n) for n in (1, 2, 3))
+    ]
+    steepest = (b @ b) / (b @ H @ b) * b
+    assert torch.allclose(conjugate_gradient(lambda v: H @ v, b, 1), steepest)
+    assert energy[0] > energy[1] > energy[2]
+
+
+def test_a_step_on_a_quadratic_is_the_natural_gradient_to_the_edge():
+    H, g, start = (
+        definite(3, "step"),
+        torch.tensor([1.0, -2.0, 0.5]).double(),
+        torch.ones(3).double(),
+    )
+    theta = start.clone().requires_grad_()
+    found = trust_region_step(
+        [theta],
+        lambda: g @ theta,
+        lambda: 0.5 * (theta - start) @ H @ (theta - start),
+        radius=0.02,
+        damping=0.0,
+    )
+    natural = torch.linalg.solve(H, g)
+    wanted = (0.04 / (g @ natural)).sqrt() * natural
+    moved = theta.detach() - start
+    # To the edge itself, or by rounding just beyond it, where the step is halved.
+    assert found["scale"] in (1.0, 0.5)
+    assert torch.allclose(moved, found["scale"] * wanted, rtol=1e-4)
+    assert found["kl"] == pytest.approx(0.02 * found["scale"] ** 2, rel=1e-4)
+    assert found["gain"] == pytest.approx(float(g @ moved))
+
+
+def test_a_step_that_gains_nothing_is_taken_back():
+    theta = torch.zeros(2).double().requires_grad_()
+    objective = lambda: theta.sum() - 1e6 * theta.square().sum()  # noqa: E731
+    found = trust_region_step(
+        [theta], objective, lambda: 0.5 * theta.square().sum(), radius=1.0, halvings=2
+    )
+    assert found == {"scale": 0.0, "kl": 0.0, "gain": 0.0} and theta.tolist() == [0.0, 0.0]
+
+
+def test_without_a_gradient_nothing_moves_and_ill_numbers_are_refused():
+    theta = torch.zeros(2).requires_grad_()
+    flat = (lambda: 0 * theta.sum(), lambda: theta.square().sum())
+    assert trust_region_step([theta], *flat, radius=1.0)["scale"] == 0
+    for own in ({"radius": 0.0}, {"radius": 1.0, "damping": -1.0}, {"radius": 1.0, "halvings": 0}):
+        with pytest.raises(ValueError, match="must"):
+            trust_region_step([theta], *flat, **own)
+    with pytest.raises(ValueError, match="iterations"):
+        conjugate_gradient(lambda v: v, torch.ones(1), 0)
