@@ -17,8 +17,10 @@ from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.equations.divergences import kl_divergence
 from nlgnotes.equations.dpo import chosen_law
 from nlgnotes.equations.preferences import expectation, tilt
-from nlgnotes.experiments.dpo.policies import Reference, draw_pairs, standing
+from nlgnotes.experiments.dpo.policies import draw_pairs
 from nlgnotes.experiments.experiment import Experiment
+from nlgnotes.experiments.rlhf.methods import gold_and_kl
+from nlgnotes.experiments.rlhf.reference import Reference, load_reference
 from nlgnotes.randomness import generator
 from nlgnotes.tasks.comparisons import text_batch
 from nlgnotes.training.dpo import reference_pairs, train_dpo
@@ -40,7 +42,7 @@ def tuned_on_chosen(reference: Reference, settings: Mapping[str, Any], seed: int
     """
     world, s = reference.world, settings
     stream = generator(seed, "dpo", "tuning")
-    pairs = draw_pairs(reference.law, world.gold, s["pairs"], stream)
+    pairs = draw_pairs(reference.log_probs, world.gold, s["pairs"], stream)
     model = copy.deepcopy(reference.model)
 
     def draw(chance: torch.Generator):
@@ -48,7 +50,7 @@ def tuned_on_chosen(reference: Reference, settings: Mapping[str, Any], seed: int
         return text_batch(world.tokens(pairs.prompts[rows], pairs.chosen[rows]))
 
     fit(model, draw, **s["tuning"], weight_decay=0.0, generator=stream, progress=False)
-    return Reference.of(model)
+    return Reference(world, model, answer_log_probs(model, world.prompt_tokens, world.length))
 
 
 def chosen_and_rejected(
@@ -60,7 +62,7 @@ def chosen_and_rejected(
     ``divergence``, KL(law of the chosen ‖ policy).
     """
     gold = writer.world.gold
-    won, lost = chosen_law(writer.law, gold), chosen_law(writer.law, -gold)
+    won, lost = chosen_law(writer.log_probs, gold), chosen_law(writer.log_probs, -gold)
     return {
         "chosen": float(expectation(won, law).mean()),
         "rejected": float(expectation(lost, law).mean()),
@@ -85,11 +87,14 @@ def displacement(
     """
     world, s = writer.world, settings
     stream = generator(seed, "dpo", "displacement")
-    pairs = draw_pairs(writer.law, world.gold, s["pairs"], stream)
+    pairs = draw_pairs(writer.log_probs, world.gold, s["pairs"], stream)
     policy, rows = copy.deepcopy(reference.model), []
 
     def row(law: Tensor, step: int | None = None) -> dict[str, Any]:
-        found = {**chosen_and_rejected(law, writer), **standing(law, reference)}
+        found = {
+            **chosen_and_rejected(law, writer),
+            **gold_and_kl(law, reference.log_probs, world.gold),
+        }
         return {"step": step, **{name: round(x, 5) for name, x in found.items()}}
 
     def look(step: int, _: float = 0.0) -> None:
@@ -110,7 +115,7 @@ def displacement(
         generator=stream,
         callback=look,
     )
-    return {"steps": rows, "optimum": row(tilt(reference.law, world.gold, s["beta"]))}
+    return {"steps": rows, "optimum": row(tilt(reference.log_probs, world.gold, s["beta"]))}
 
 
 def measure(
@@ -131,8 +136,8 @@ def measure(
         ``runs``: for each seed ``"wrote both"``, the shipped reference, and ``"tuned on chosen"``;
         and ``entropy``, that of the law of the chosen: the mean cannot come above minus this.
     """
-    writer = Reference.shipped()
-    won, runs = chosen_law(writer.law, writer.world.gold), {}
+    writer = load_reference()
+    won, runs = chosen_law(writer.log_probs, writer.world.gold), {}
     for s in range(seed, seed + settings["runs"]):
         runs[str(s)] = keep(f"seed-{s}", partial(_both, writer, settings, s))
     return {"runs": runs, "entropy": round(-float(expectation(won, won).mean()), 5)}

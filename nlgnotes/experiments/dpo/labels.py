@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from nlgnotes.experiments.dpo.policies import Reference, draw_pairs, flipped, rounded, run_dpo
+from nlgnotes.experiments.dpo.policies import draw_pairs, flipped, rounded, run_dpo
 from nlgnotes.experiments.experiment import Experiment
+from nlgnotes.experiments.rlhf.reference import Reference, load_reference
 from nlgnotes.randomness import generator
 
 __all__ = ["ARMS", "EXPERIMENT", "measure"]
@@ -45,7 +46,7 @@ def measure(
         ``runs``: for each seed ``betas``, ``flips`` and ``arms``, of each setting (and arm) the
         rows of ``policies.run_dpo``. The arms leave out pairs of equal reward.
     """
-    reference, runs = Reference.shipped(), {}
+    reference, runs = load_reference(), {}
     for s in range(seed, seed + settings["runs"]):
         found: dict[str, Any] = {"betas": {}, "flips": {}, "arms": {}}
 
@@ -68,9 +69,9 @@ def _one_run(reference: Reference, settings: Settings, seed: int) -> list[dict[s
     s, gold = settings, reference.world.gold
     kind = {"errs": s.get("errs", True), "ties": s.get("ties", True)}
     stream = generator(seed, "dpo", "labels")
-    pairs = draw_pairs(reference.law, gold, s["pairs"], stream, **kind)
+    pairs = draw_pairs(reference.log_probs, gold, s["pairs"], stream, **kind)
     pairs = flipped(pairs, s.get("flip", 0), generator(seed, "dpo", "flips"))
-    held_out = draw_pairs(reference.law, gold, 4000, generator(seed, "dpo", "fresh pairs"))
+    held_out = draw_pairs(reference.log_probs, gold, 4000, generator(seed, "dpo", "fresh pairs"))
     _, found = run_dpo(reference, pairs, held_out, s, stream)
     return rounded(found)
 

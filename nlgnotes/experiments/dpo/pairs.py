@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from nlgnotes.experiments.dpo.policies import Reference, draw_pairs, rounded, run_dpo
+from nlgnotes.experiments.dpo.policies import draw_pairs, rounded, run_dpo, stranger_law
 from nlgnotes.experiments.experiment import Experiment
+from nlgnotes.experiments.rlhf.reference import Reference, load_reference
 from nlgnotes.randomness import generator
 from nlgnotes.tasks.comparisons import Pairs
 
@@ -42,7 +43,7 @@ def measure(
         ``runs``: for each seed, each of :data:`WRITERS` and each number of pairs the rows of
         ``policies.run_dpo``, where ``order`` is of fresh pairs that the reference wrote.
     """
-    reference = Reference.shipped()
+    reference = load_reference()
     runs: dict[str, Any] = {}
     for s in range(seed, seed + settings["runs"]):
         for writer in WRITERS:
@@ -56,12 +57,12 @@ def measure(
 def _one_run(
     reference: Reference, writer: str, many: int, settings: Settings, seed: int
 ) -> list[dict[str, float]]:
-    law = reference.law if writer == "reference" else reference.stranger()
+    law = reference.log_probs if writer == "reference" else stranger_law(reference.world)
     gold = reference.world.gold
     stream = generator(seed, "dpo", "pairs", writer, many)
     pairs, cut = draw_pairs(law, gold, many, stream), many // 5
     held_out, seen = (Pairs(*(x[rows] for x in pairs)) for rows in (slice(cut), slice(cut, None)))
-    fresh = draw_pairs(reference.law, gold, 4000, generator(seed, "dpo", "fresh pairs"))
+    fresh = draw_pairs(reference.log_probs, gold, 4000, generator(seed, "dpo", "fresh pairs"))
     _, found = run_dpo(reference, seen, held_out, settings, stream, fresh=fresh)
     return rounded(found)
 

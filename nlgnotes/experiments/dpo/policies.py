@@ -6,18 +6,19 @@ book/dpo.ipynb.
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, SupportsFloat, SupportsIndex
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from nlgnotes import checkpoints
 from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.equations.divergences import kl_divergence
 from nlgnotes.equations.dpo import dpo_loss, dpo_weight, implicit_reward
-from nlgnotes.equations.preferences import expectation, tilt
+from nlgnotes.equations.preferences import tilt
+from nlgnotes.experiments.rlhf.methods import gold_and_kl
+from nlgnotes.experiments.rlhf.reference import Reference
 from nlgnotes.networks.transformer import Decoder
 from nlgnotes.tasks.comparisons import (
     Pairs,
@@ -30,46 +31,20 @@ from nlgnotes.training.dpo import reference_pairs, train_dpo
 from nlgnotes.validation import check_count, check_interval
 
 __all__ = [
-    "Reference",
     "best_stop",
     "draw_pairs",
     "flipped",
     "judged",
     "rounded",
     "run_dpo",
-    "standing",
+    "stranger_law",
 ]
 
 
-@dataclass(frozen=True)
-class Reference:
-    """The world, a reference policy, and that policy's exact law.
-
-    Args:
-        world: prompts, answers, gold.
-        model: the reference; it is never trained.
-        law: ``[prompts, answers]``, its log-probability of every answer.
-    """
-
-    world: RatedAnswers
-    model: Decoder
-    law: Tensor
-
-    @classmethod
-    def shipped(cls, name: str = "comparisons") -> "Reference":
-        """The shipped reference policy."""
-        return cls.of(checkpoints.load(name).model)
-
-    @classmethod
-    def of(cls, model: Decoder) -> "Reference":
-        """Any decoder of the world's words as the reference."""
-        world = RatedAnswers()
-        return cls(world, model, answer_log_probs(model, world.prompt_tokens, world.length))
-
-    def stranger(self) -> Float64[Tensor, "prompts answers"]:
-        """The law of another writer: what the first one likes to write, this one avoids."""
-        habits = tuple(-h for h in self.world.habits)
-        return RatedAnswers(habits=habits, helpfulness=-self.world.helpfulness).writer_log_probs
+def stranger_law(world: RatedAnswers) -> Float64[Tensor, "prompts answers"]:
+    """The law of another writer: what the world's own writer likes to write, this one avoids."""
+    habits = tuple(-h for h in world.habits)
+    return replace(world, habits=habits, helpfulness=-world.helpfulness).writer_log_probs
 
 
 def draw_pairs(
@@ -115,12 +90,6 @@ def flipped(pairs: Pairs, share: SupportsFloat, generator: torch.Generator) -> P
     return pairs._replace(chosen=chosen, rejected=torch.where(wrong, pairs.chosen, pairs.rejected))
 
 
-def standing(law: Float64[Tensor, "prompts answers"], reference: Reference) -> dict[str, float]:
-    """Where a policy stands: ``gold``, and ``kl`` to the reference, means over the prompts."""
-    gold = expectation(law, reference.world.gold).mean()
-    return {"gold": float(gold), "kl": float(kl_divergence(law, reference.law).mean())}
-
-
 def judged(
     law: Float64[Tensor, "prompts answers"],
     reference: Reference,
@@ -145,11 +114,11 @@ def judged(
         held-out ones the loss as ``held_out``; and ``order``, the share of fresh pairs with
         different gold rewards that the implicit reward orders as gold does.
     """
-    optimum = tilt(reference.law, reference.world.gold, beta)
+    optimum = tilt(reference.log_probs, reference.world.gold, beta)
 
     def rows(pairs: Pairs) -> list[Tensor]:
         at = [(pairs.prompts, pairs.chosen), (pairs.prompts, pairs.rejected)]
-        return [of[each] for of in (law, reference.law) for each in at]
+        return [of[each] for of in (law, reference.log_probs) for each in at]
 
     chosen, rejected, by_chosen, by_rejected = rows(seen)
     rewards = [
@@ -162,7 +131,7 @@ def judged(
     better, worse = (reference.world.gold[fresh.prompts, i] for i in fresh[1:3])
     differ = better != worse
     return {
-        **standing(law, reference),
+        **gold_and_kl(law, reference.log_probs, reference.world.gold),
         "distance": float(kl_divergence(law, optimum).mean()),
         "weight": float(dpo_weight(*rewards).mean()),
         "loss": float(dpo_loss(chosen, rejected, by_chosen, by_rejected, beta).mean()),
