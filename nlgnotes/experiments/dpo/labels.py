@@ -65,7 +65,7 @@ def measure(
     return {"runs": runs}
 
 
-def _one_run(reference: Reference, settings: Settings, seed: int) -> list[dict[str, float]]:
+def _one_run(reference: Reference, settings: Settings, seed: int) -> list[dict[str, Any]]:
     s, gold = settings, reference.world.gold
     kind = {"errs": s.get("errs", True), "ties": s.get("ties", True)}
     stream = generator(seed, "dpo", "labels")

@@ -56,7 +56,7 @@ def measure(
 
 def _one_run(
     reference: Reference, writer: str, many: int, settings: Settings, seed: int
-) -> list[dict[str, float]]:
+) -> list[dict[str, Any]]:
     law = reference.log_probs if writer == "reference" else stranger_law(reference.world)
     gold = reference.world.gold
     stream = generator(seed, "dpo", "pairs", writer, many)

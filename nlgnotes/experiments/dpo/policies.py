@@ -150,7 +150,7 @@ def run_dpo(
     generator: torch.Generator,
     *,
     fresh: Pairs | None = None,
-) -> tuple[Decoder, list[dict[str, float]]]:
+) -> tuple[Decoder, list[dict[str, Any]]]:
     """Train a copy of the reference on pairs, and judge it on the way.
 
     Args:
@@ -196,11 +196,11 @@ def run_dpo(
     return policy, found
 
 
-def best_stop(found: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+def best_stop(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The stop at which the loss on held-out pairs is least: what one can know without gold."""
     return min(found, key=lambda at: at["held_out"])
 
 
-def rounded(found: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+def rounded(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows with five digits after the point, as they are shipped."""
     return [{name: round(value, 5) for name, value in at.items()} for at in found]
