@@ -7,6 +7,7 @@ Gao, Schulman and Hilton 2022 (arXiv:2210.10760) write gold's gain as a function
 
 import math
 from collections.abc import Sequence
+from typing import SupportsFloat
 
 import torch
 
@@ -22,7 +23,9 @@ FORMS = {
 """What a and b stand before, as functions of d."""
 
 
-def fit_form(form: str, kls: Sequence[float], gains: Sequence[float]) -> tuple[float, float, float]:
+def fit_form(
+    form: str, kls: Sequence[SupportsFloat], gains: Sequence[SupportsFloat]
+) -> tuple[float, float, float]:
     """Least squares of a form with two coefficients: a, b, and R².
 
     Args:

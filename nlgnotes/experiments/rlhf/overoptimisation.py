@@ -188,6 +188,7 @@ def uses(settings: Settings, seed: int, reference: Reference) -> dict[str, Any]:
             "reference": log_ref,
             "imitation": imitated,
             "prompting": prompted(hints, reward)[0],
+            "prompting, by gold": prompted(hints, world.gold)[0],
             "best-of-N": best,
             "training on the best": tuned_on_best(
                 model, world, log_ref, reward, settings["n"], settings["best"], seed
@@ -260,9 +261,9 @@ EXPERIMENT = Experiment(
         "n": 16,
         "best": {"texts": 3000, "passes": 3, "batch": 64, "learning_rate": 1e-3},
         "newswire": {
-            "documents": 8192,
+            "documents": 32768,
             "words": 40,
-            "repetition": 0.4,
+            "repetition": 0.45,
             "ns": [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
         },
     },

@@ -3,8 +3,8 @@
 Taught in: book/rlhf.ipynb.
 """
 
-from collections.abc import Mapping
-from typing import Any, SupportsIndex
+from collections.abc import Mapping, Sequence
+from typing import Any, SupportsFloat, SupportsIndex
 
 import torch
 import torch.nn.functional as F
@@ -53,7 +53,7 @@ def pair_accuracy(reward: Float[Tensor, "prompts answers"], pairs: Pairs) -> Flo
 
 
 def linear_reward(
-    world: RatedAnswers, pairs: Pairs, ridge: float = 1.0
+    world: RatedAnswers, pairs: Pairs, ridge: SupportsFloat = 1.0
 ) -> Float64[Tensor, "prompts answers"]:
     r"""The best reward that adds up a number for each word: Bradley–Terry on counts.
 
@@ -139,7 +139,7 @@ def spread(
 
 
 def noise_only_proxy(
-    world: RatedAnswers, log_ref: Float[Tensor, "prompts answers"], size: float = 1.0
+    world: RatedAnswers, log_ref: Float[Tensor, "prompts answers"], size: SupportsFloat = 1.0
 ) -> Float64[Tensor, "prompts answers"]:
     """Gold plus a score of the first word, which gold does not read.
 
@@ -158,7 +158,7 @@ def frontier(
     log_ref: Float[Tensor, "prompts answers"],
     proxy: Float[Tensor, "prompts answers"],
     gold: Float[Tensor, "prompts answers"],
-    kls: list[float],
+    kls: Sequence[SupportsFloat],
 ) -> dict[str, list[float | None]]:
     """Proxy and gold of the optimal policies for a proxy, by KL; None where it has none.
 
@@ -186,13 +186,17 @@ def frontier(
     return found
 
 
-def peak(kls: list[float], gold: list[float | None]) -> tuple[float, float, float]:
+def peak(
+    kls: Sequence[SupportsFloat], gold: Sequence[SupportsFloat | None]
+) -> tuple[float, float, float]:
     """The highest gold along a frontier, the KL where it is, and how far it has fallen at the end.
 
     Raises:
         ValueError: no point of the frontier is there.
     """
-    points = [(value, kl) for kl, value in zip(kls, gold, strict=True) if value is not None]
+    points = [
+        (float(value), float(kl)) for kl, value in zip(kls, gold, strict=True) if value is not None
+    ]
     if not points:
         raise ValueError("gold must hold at least one number; got none")
     top, where = max(points, key=lambda point: point[0])

@@ -10,7 +10,7 @@ from torch import Tensor
 from nlgnotes import checkpoints, randomness
 from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.networks.transformer import Decoder
-from nlgnotes.tasks.comparisons import RatedAnswers, Rankings, draw_rankings
+from nlgnotes.tasks.comparisons import Rankings, RatedAnswers, draw_rankings
 
 __all__ = ["Reference", "fresh_rankings", "load_reference"]
 
