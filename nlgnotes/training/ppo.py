@@ -8,8 +8,8 @@ Taught in: book/ppo.ipynb.
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
 import torch
@@ -26,19 +26,16 @@ from nlgnotes.equations.ppo import (
     probability_ratios,
 )
 from nlgnotes.equations.sampling import Sampler
+from nlgnotes.networks.actor_critic import ActorCritic
 from nlgnotes.networks.transformer import Decoder
+from nlgnotes.training.ppo_settings import PPOSettings
 from nlgnotes.training.trust_region import trust_region_step
 from nlgnotes.validation import (
     check_count,
-    check_counts,
     check_generator,
-    check_interval,
-    check_positive,
 )
 
 __all__ = [
-    "ActorCritic",
-    "PPOSettings",
     "Rollout",
     "Score",
     "collect",
@@ -49,100 +46,6 @@ __all__ = [
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """From prompts' rows ``[batch]`` and answers ``[batch, words]`` to scores ``[batch]``."""
-
-OBJECTIVES = ("clip", "policy gradient", "trust region")
-
-
-@dataclass(frozen=True)
-class PPOSettings:
-    r"""What one chooses before a run: the hyper-parameters that the notes find too many.
-
-    Args:
-        words: of an answer; all have as many.
-        batch: answers written for one update, as many to each prompt.
-        epochs: how often an update goes over them.
-        minibatches: steps of one epoch.
-        learning_rate, value_rate: of the policy and of the value head, with Adam.
-        epsilon: of the clip; infinity clips nothing.
-        beta: weight of the KL penalty.
-        discount, decay: gamma and lambda of the advantages.
-        critic: whether a value is subtracted; without it each word is paid the whole reward of its
-            answer (REINFORCE).
-        longest: gradients of the policy are cut to this length.
-        objective: ``"clip"``; ``"policy gradient"``: :math:`A_t \log \pi_\theta(a_t|s_t)`, which
-            knows no ratio; or ``"trust region"``: one step of TRPO on all answers (the value alone
-            then takes the epochs and minibatches).
-        radius: of the trust region: the most that the divergence of an answer may become, nats.
-
-    Raises:
-        ValueError: a setting out of range.
-    """
-
-    words: int = 5
-    batch: int = 128
-    epochs: int = 4
-    minibatches: int = 4
-    learning_rate: float = 1e-3
-    value_rate: float = 1e-2
-    epsilon: float = 0.2
-    beta: float = 0.1
-    discount: float = 1.0
-    decay: float = 0.95
-    critic: bool = True
-    longest: float = 1.0
-    objective: str = "clip"
-    radius: float = 0.05
-
-    def __post_init__(self) -> None:
-        check_counts(
-            words=self.words, batch=self.batch, epochs=self.epochs, minibatches=self.minibatches
-        )
-        for name in ("learning_rate", "value_rate", "longest", "radius"):
-            check_positive(name, getattr(self, name))
-        check_interval("beta", self.beta, 0, math.inf, closed="left")
-        if self.epsilon != math.inf:
-            check_interval("epsilon", self.epsilon, 0, math.inf, closed="left")
-        for name in ("discount", "decay"):
-            check_interval(name, getattr(self, name), 0, 1)
-        if self.minibatches > self.batch:
-            raise ValueError(f"minibatches must be at most batch; got {self.minibatches}")
-        if self.objective not in OBJECTIVES:
-            raise ValueError(
-                f"objective must be one of {', '.join(OBJECTIVES)}; got {self.objective!r}"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-
-class ActorCritic(nn.Module):
-    """A policy and, on its hidden states, a linear value.
-
-    The value's gradient stops at the hidden states: learning it never moves the policy.
-
-    Args:
-        policy: the decoder, trained in place.
-    """
-
-    def __init__(self, policy: Decoder) -> None:
-        super().__init__()
-        self.policy = policy
-        self.head = nn.Parameter(torch.zeros(policy.config.width))
-        self.bias = nn.Parameter(torch.zeros(()))
-
-    def forward(
-        self, tokens: Int[Tensor, "batch time"], words: int
-    ) -> tuple[Float[Tensor, "batch words vocab"], Float[Tensor, "batch words"]]:
-        """The last ``words`` tokens' states: log-probabilities of each word there, and the value.
-
-        Raises:
-            ValueError: tokens that are not the policy's, or with nothing before the answer.
-        """
-        check_count("words", words, 1, tokens.shape[1] - 1)
-        hidden = self.policy.hidden(tokens[:, :-1])[:, -words:]
-        values = hidden.detach() @ self.head + self.bias
-        return self.policy.unembed(hidden).log_softmax(-1), values
 
 
 @dataclass(frozen=True)
@@ -341,62 +244,36 @@ def train_ppo(
     Returns:
         Of each update: ``score`` and ``log_ratio``, means over the answers that it learned from;
         ``clipped`` and ``kl`` as :func:`update` gives them; ``explained``, the share of the
-        variance of the returns that the value explains; ``seconds``.
+        variance of the returns that the value explains; ``seconds`` of processor time.
 
     Raises:
         ValueError: as :func:`collect`.
     """
     check_generator(generator)
     updates = check_count("updates", updates)
-    if callback is not None:
-        callback(0)
-    rows = list(
-        _run(
-            actor,
-            reference,
-            prompts,
-            score,
-            settings,
-            updates,
-            generator,
-            sampler,
-            callback,
-            progress,
-        )
-    )
-    return rows
-
-
-def _run(
-    actor: ActorCritic,
-    reference: Decoder,
-    prompts: Tensor,
-    score: Score,
-    settings: PPOSettings,
-    updates: int,
-    generator: torch.Generator,
-    sampler: Any,
-    callback: Callable[[int], object] | None,
-    progress: bool,
-) -> Iterator[dict[str, Any]]:
     groups = [
         {"params": list(actor.policy.parameters()), "lr": settings.learning_rate},
         {"params": [actor.head, actor.bias], "lr": settings.value_rate},
     ]
-    optimizer = torch.optim.Adam(groups, fused=True)
+    optimizer, rows = torch.optim.Adam(groups, fused=True), []
+    if callback is not None:
+        callback(0)
     for done in tqdm(range(1, updates + 1), disable=not progress, unit="update", ascii=True):
         began = time.process_time()
         rollout = collect(actor, reference, prompts, score, settings, generator, sampler)
         found = update(actor, rollout, settings, optimizer, generator)
         targets = rollout.advantages + rollout.values
         left = float(rollout.advantages.var() / targets.var().clamp(min=1e-12))
-        yield {
-            "score": float(rollout.scores.mean()),
-            "log_ratio": float((rollout.log_probs - rollout.reference).sum(1).mean()),
-            "clipped": found["clipped"],
-            "kl": found["kl"],
-            "explained": 1 - left,
-            "seconds": time.process_time() - began,
-        }
+        rows.append(
+            {
+                "score": float(rollout.scores.mean()),
+                "log_ratio": float((rollout.log_probs - rollout.reference).sum(1).mean()),
+                "clipped": found["clipped"],
+                "kl": found["kl"],
+                "explained": 1 - left,
+                "seconds": time.process_time() - began,
+            }
+        )
         if callback is not None:
             callback(done)
+    return rows

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.experiments.ppo.standing import Bench
-from nlgnotes.training.ppo import ActorCritic, PPOSettings, collect, policy_loss
+from nlgnotes.networks.actor_critic import ActorCritic
+from nlgnotes.training.ppo import collect, policy_loss
+from nlgnotes.training.ppo_settings import PPOSettings
 from nlgnotes.validation import check_count
 
 __all__ = ["PAID", "exact_gradient", "gradient_error"]

@@ -13,10 +13,10 @@ from torch import Tensor
 from nlgnotes import checkpoints
 from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.equations.divergences import kl_divergence
-from nlgnotes.equations.preferences import expectation, tilt
+from nlgnotes.equations.preferences import expectation, tilt, tilt_at_kl
+from nlgnotes.networks.actor_critic import ActorCritic
 from nlgnotes.networks.transformer import Decoder
 from nlgnotes.tasks.comparisons import RatedAnswers
-from nlgnotes.training.ppo import ActorCritic
 
 __all__ = ["Bench", "Standing", "bench"]
 
@@ -72,6 +72,18 @@ class Bench(NamedTuple):
             float(expectation(law, self.world.gold).mean()),
             float(kl_divergence(law, self.log_ref).mean()),
         )
+
+    def most(self, kl: float, reward: Float64[Tensor, "prompts answers"]) -> float:
+        """The highest mean of a reward that a policy of that KL can have: that of its tilt.
+
+        Args:
+            kl: nats, above 0; beyond what the tilts reach it is the mean of the best answers.
+            reward: of every answer: the one that is optimised, or gold.
+        """
+        coldest = tilt(self.log_ref, reward, 1e-3 * float(reward.max() - reward.min()))
+        if kl >= float(kl_divergence(coldest, self.log_ref).mean()):
+            return float(reward.amax(1).mean())
+        return float(expectation(tilt_at_kl(self.log_ref, reward, kl)[0], reward).mean())
 
     def share(self, found: Standing, beta: float) -> float:
         """The objective above the reference's, as a share of the most that any policy gains."""
