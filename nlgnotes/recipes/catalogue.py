@@ -2,6 +2,11 @@
 
 from nlgnotes.experiments.architectures import training_signal
 from nlgnotes.experiments.calibration import prompt_biases
+from nlgnotes.experiments.dpo import displacement as dpo_displacement
+from nlgnotes.experiments.dpo import labels as dpo_labels
+from nlgnotes.experiments.dpo import lengths as dpo_lengths
+from nlgnotes.experiments.dpo import methods as dpo_methods
+from nlgnotes.experiments.dpo import pairs as dpo_pairs
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
@@ -71,6 +76,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         held_out_clusters,
         overoptimisation,
         ppo_runs,
+        dpo_pairs,
+        dpo_labels,
+        dpo_displacement,
+        dpo_lengths,
+        dpo_methods,
     )
 }
 """The experiment behind every shipped measurement."""
