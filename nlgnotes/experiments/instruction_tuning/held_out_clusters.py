@@ -278,7 +278,7 @@ SETTINGS: dict[str, Any] = {
 
 EXPERIMENT = Experiment(
     name="instruction-tuning",
-    summary="tuned with each cluster held out, three training seeds, and sweeps (30 minutes)",
+    summary="tuned with each cluster held out, three training seeds, and sweeps (half an hour)",
     measure=measure,
     seed=0,
     settings=SETTINGS,
