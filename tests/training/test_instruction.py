@@ -40,7 +40,7 @@ def test_the_loss_is_the_mean_surprise_of_answers_and_ends():
         for place in range(len(prompt) + 1, len(text)):
             logits = model(torch.tensor([text[:place]]))[0, -1]
             total = total - logits.log_softmax(-1)[text[place]]
-    assert float(found) == pytest.approx(float(total.detach()) / 5, abs=1e-5)
+    assert float(found.detach()) == pytest.approx(float(total.detach()) / 5, abs=1e-5)
 
 
 def test_no_gradient_comes_from_the_prompts_targets():
