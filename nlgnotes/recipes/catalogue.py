@@ -13,6 +13,7 @@ from nlgnotes.experiments.ppo import runs as ppo_runs
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
 from nlgnotes.experiments.reasoning import scratchpad, self_consistency
 from nlgnotes.experiments.repetition import unlikelihood
+from nlgnotes.experiments.rlhf import overoptimisation
 from nlgnotes.recipes import (
     comparisons,
     dates,
@@ -64,6 +65,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         scratchpad,
         self_consistency,
         search_against_samples,
+        overoptimisation,
         ppo_runs,
     )
 }

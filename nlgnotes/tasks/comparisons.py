@@ -1,7 +1,6 @@
 """Prompts, all their answers, a gold reward, and comparisons of answers.
 
-The answers of a prompt can be listed, so that every expectation over a policy is a sum. Taught in:
-book/rlhf.ipynb.
+Taught in: book/rlhf.ipynb.
 """
 
 import math
@@ -37,30 +36,19 @@ __all__ = [
 
 
 class Rankings(NamedTuple):
-    """Answers of one prompt each, as somebody ranked them.
+    """Numbers of answers of one prompt each, the best first."""
 
-    Args:
-        prompts: int64 ``[rankings]``, 0 to ``prompts - 1``.
-        answers: numbers of answers, the best first, int64 ``[rankings, ranked]``.
-    """
-
-    prompts: Tensor
-    answers: Tensor
+    prompts: Int[Tensor, " rankings"]
+    answers: Int[Tensor, "rankings ranked"]
 
 
 class Pairs(NamedTuple):
-    """Comparisons of two answers.
+    """Comparisons of two answers, and the number of the ranking that each was taken from."""
 
-    Args:
-        prompts: int64 ``[pairs]``.
-        chosen, rejected: numbers of answers, int64 ``[pairs]``.
-        rankings: the number of the ranking that a pair was taken from, int64 ``[pairs]``.
-    """
-
-    prompts: Tensor
-    chosen: Tensor
-    rejected: Tensor
-    rankings: Tensor
+    prompts: Int[Tensor, " pairs"]
+    chosen: Int[Tensor, " pairs"]
+    rejected: Int[Tensor, " pairs"]
+    rankings: Int[Tensor, " pairs"]
 
 
 @dataclass(frozen=True)
@@ -160,10 +148,7 @@ class RatedAnswers:
 
     @cached_property
     def opening_score(self) -> Float64[Tensor, " answers"]:
-        """A score of the first word alone: mean 0 and variance 1 under the writer.
-
-        Nothing of gold is in it: words of odd number are liked, and later words a little more.
-        """
+        """A score of the first word alone, not in gold: mean 0, variance 1 under the writer."""
         p = torch.tensor(self.openings, dtype=torch.float64).softmax(0)
         word = torch.arange(self.vocab_size, dtype=torch.float64)
         score = word % 2 + word / self.vocab_size
@@ -213,8 +198,7 @@ class RatedAnswers:
         """A prompt and one of its answers, as they are read."""
         x = check_count("prompt", prompt, 0, self.prompts - 1)
         y = check_count("answer", answer, 0, len(self.answers) - 1)
-        said = " ".join(self.words[w] for w in self.answers[y].tolist())
-        return f"{self.words[x]}: {said}"
+        return f"{self.words[x]}: {' '.join(self.words[w] for w in self.answers[y])}"
 
     def tokens(
         self, prompts: Int[Tensor, "*batch"], answers: Int[Tensor, "*batch"]
