@@ -31,17 +31,17 @@
       ],
       key: [
         { line: true, look: "red dashed", name: "ratio × A", words: ["no clip"] },
-        { line: true, look: "blue", name: "the objective", words: ["their minimum"] },
+        { line: true, look: "blue", name: "objective", words: ["their minimum"] },
         ...MARKED.map((_, i) => ({ sign: ["square", "circle", "triangle"][i], look: "blue", name: ["less likely", "as before", "likelier"][i], words: words[i] })),
         { band: true, look: "band", name: "no gradient", words: [a > 0 ? `ratio > ${two(high)}` : a < 0 ? `ratio < ${two(low)}` : "nothing to learn"] },
       ],
-      said: a > 0 ? "A good word: above 1 + ε it is raised no further; below 1 it is always raised."
-        : a < 0 ? "A bad word: below 1 − ε it is lowered no further; above 1 it is always lowered." : "A = 0: nothing to learn.",
+      said: a > 0 ? "A good word: flat above 1 + ε, nowhere else."
+        : a < 0 ? "A bad word: flat below 1 − ε, nowhere else." : "A = 0: nothing to learn.",
     };
   }
 
   drawings.add("ppo", {
-    x: { label: "ratio of the word's new probability to its old one", low: 0, high: 2, ticks: [0, 0.5, 1, 1.5, 2] },
+    x: { label: "ratio, new to old probability", low: 0, high: 2, ticks: [0, 0.5, 1, 1.5, 2] },
     y: { label: "objective", low: -2, high: 2, ticks: [-2, -1, 0, 1, 2] },
     values,
     draw,

@@ -54,6 +54,21 @@ def test_a_step_on_a_quadratic_is_the_natural_gradient_to_the_edge():
     assert found["gain"] == pytest.approx(float(g @ moved))
 
 
+def test_a_step_is_halved_until_the_divergence_itself_is_within_the_radius():
+    """0.5 t^2 + 50 t^4 is far above its second order at the full step, sqrt(0.2) = 0.447."""
+    theta = torch.zeros(1).double().requires_grad_()
+    found = trust_region_step(
+        [theta],
+        lambda: theta.sum(),
+        lambda: (0.5 * theta.square() + 50 * theta**4).sum(),
+        radius=0.1,
+        damping=0.0,
+    )
+    # Halved once it is 0.2236: 0.025 + 0.125 > 0.1. Twice, 0.1118: 0.00625 + 0.0078.
+    assert found["scale"] == 0.25 and float(theta.detach()) == pytest.approx(0.2**0.5 / 4)
+    assert found["kl"] == pytest.approx(0.00625 + 50 * (0.2**0.5 / 4) ** 4)
+
+
 def test_a_step_that_gains_nothing_is_taken_back():
     theta = torch.zeros(2).double().requires_grad_()
     objective = lambda: theta.sum() - 1e6 * theta.square().sum()  # noqa: E731
