@@ -26,15 +26,15 @@
       key: [
         { line: true, sign: "circle", look: "blue", name: "DPO", words: [`weight ${two(weight)}`, `loss ${two(loss)}`] },
         { line: true, sign: "triangle", look: "red dashed", name: "with smoothing 0.1", words: [`weight ${two(smoothed)}`] },
-        { name: "reward margin, beta times margin", words: [two(beta * margin)] },
-        { name: "pull on the margin, beta times weight", words: [two(pull)] },
+        { name: "beta times margin", words: [two(beta * margin)] },
+        { name: "beta times weight", words: [two(pull)] },
       ],
       said: `${right}: the weight is ${two(weight)}.`,
     };
   }
 
   drawings.add("dpo", {
-    x: { label: "margin: log-ratio of chosen minus that of rejected, in nats", low: -10, high: 10, ticks: [-10, -5, 0, 5, 10] },
+    x: { label: "margin, nats", low: -10, high: 10, ticks: [-10, -5, 0, 5, 10] },
     y: { label: "weight of the pair", low: -0.2, high: 1, ticks: [0, 0.25, 0.5, 0.75, 1] },
     values,
     draw,
