@@ -50,6 +50,15 @@ def test_the_writer_s_law_is_that_of_its_texts():
     assert ((seen / many - law.exp()).abs() < 6 * error + 1e-3).all()
 
 
+def test_the_writer_avoids_what_it_has_said():
+    """Opening b, then b twice, worked by hand: a scores .25, b 1.25 and then 1.5 less, c 0."""
+    e = math.exp
+    first = e(1) / (2 + e(1)) * e(1.25) / (e(0.25) + e(1.25) + 1)
+    again = e(-0.25) / (e(0.25) + e(-0.25) + 1)
+    number = SMALL.numbers(torch.tensor([1, 1, 1]))
+    assert SMALL.writer_log_probs[0, number].exp().item() == pytest.approx(first * again)
+
+
 def test_the_writer_s_first_word_says_nothing_of_the_others():
     law = SMALL.writer_log_probs.view(2, 3, 9)
     first, rest = law.logsumexp(2, keepdim=True), law.logsumexp(1, keepdim=True)
