@@ -12,7 +12,7 @@
   function draw(at, { weight, smoothed, loss, pull }) {
     const { beta, margin } = at, grid = Array.from({ length: 121 }, (_, i) => i / 6 - 10);
     const curve = (form) => grid.map((x) => [x, values({ beta, margin: x })[form]]);
-    const right = margin > 0 ? "The policy prefers the chosen answer more than the reference does" : margin < 0 ? "The policy prefers the chosen answer less than the reference does" : "Policy and reference agree";
+    const moved = margin > 0 ? "The chosen answer gained on the rejected one" : margin < 0 ? "The chosen answer lost to the rejected one" : "As at the start";
     return {
       marks: [
         { line: [[0, -0.2], [0, 1]], look: "grey dotted" },
@@ -29,7 +29,7 @@
         { name: "beta times margin", words: [two(beta * margin)] },
         { name: "beta times weight", words: [two(pull)] },
       ],
-      said: `${right}: the weight is ${two(weight)}.`,
+      said: `${moved}: the weight is ${two(weight)}.`,
     };
   }
 

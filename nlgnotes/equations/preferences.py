@@ -40,6 +40,7 @@ def pairwise_loss(
     Raises:
         ValueError: no pair, other shapes, or no floating point.
 
+    >>> import torch
     >>> pairwise_loss(torch.tensor([3.0]).log(), torch.zeros(1)).exp()  # 1 / sigma(log 3) = 4 / 3
     tensor(1.3333)
     """
@@ -66,6 +67,7 @@ def plackett_luce_log_prob(rewards: Float[Tensor, "*batch ranked"]) -> Float[Ten
     Raises:
         ValueError: nothing to rank, or no floating point.
 
+    >>> import torch
     >>> plackett_luce_log_prob(torch.zeros(3)).exp()  # one of 3! orders
     tensor(0.1667)
     """
@@ -95,6 +97,7 @@ def tilt(
     Raises:
         ValueError: beta is not above 0, shapes that differ, or ill log-probabilities or rewards.
 
+    >>> import torch
     >>> tilt(torch.tensor([0.5, 0.5]).log(), torch.tensor([3.0, 1.0]).log(), 1.0).exp()
     tensor([0.7500, 0.2500], dtype=torch.float64)
     """

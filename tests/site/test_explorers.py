@@ -1,9 +1,17 @@
 """Explorers: every control moves its picture, stands out, and moves nothing else on the page."""
 
+import nbformat
 import pytest
 import solutions
 
-LECTURES = [file.stem for file in solutions.lectures()]
+
+def calls(lecture, name: str) -> bool:
+    """Whether a code cell of the lecture calls it."""
+    cells = nbformat.read(lecture, as_version=4).cells
+    return any(f"{name}(" in cell.source for cell in cells if cell.cell_type == "code")
+
+
+LECTURES = [file.stem for file in solutions.lectures() if calls(file, "explorer")]
 WIDTHS = {"laptop": (1280, 900), "phone": (390, 844)}
 # What the reader sees in one explorer: the picture's address or the text.
 SEEN = """box => [...box.querySelectorAll('.explorer-picture :is(img, .widget-html-content)')]
@@ -121,6 +129,11 @@ CONTRASTS = """() => {
     }
     return found;
 }"""
+
+
+def test_every_lecture_has_something_to_move():
+    still = [file for file in solutions.lectures() if file.stem not in LECTURES]
+    assert [file.stem for file in still if not calls(file, "drawing")] == []
 
 
 @pytest.fixture(scope="module", params=LECTURES)
