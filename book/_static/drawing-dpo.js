@@ -25,7 +25,7 @@
       ],
       key: [
         { line: true, sign: "circle", look: "blue", name: "DPO", words: [`weight ${two(weight)}`, `loss ${two(loss)}`] },
-        { line: true, sign: "triangle", look: "red dashed", name: "smoothed", words: [`weight ${two(smoothed)}`] },
+        { line: true, sign: "triangle", look: "red dashed", name: "with smoothing 0.1", words: [`weight ${two(smoothed)}`] },
         { name: "β × margin", words: [two(beta * margin)] },
         { name: "β × weight", words: [two(pull)] },
       ],

@@ -31,9 +31,9 @@
       ],
       key: [
         { line: true, look: "red dashed", name: "ratio × A", words: ["no clip"] },
-        { line: true, look: "blue", name: "objective", words: ["the least"] },
-        ...MARKED.map((_, i) => ({ sign: ["square", "circle", "triangle"][i], look: "blue", name: ["less", "same", "more"][i], words: words[i] })),
-        { band: true, look: "band", name: "flat", words: [a > 0 ? `ratio > ${two(high)}` : a < 0 ? `ratio < ${two(low)}` : "nothing"] },
+        { line: true, look: "blue", name: "objective", words: ["their minimum"] },
+        ...MARKED.map((_, i) => ({ sign: ["square", "circle", "triangle"][i], look: "blue", name: ["less likely", "as before", "likelier"][i], words: words[i] })),
+        { band: true, look: "band", name: "no gradient", words: [a > 0 ? `ratio > ${two(high)}` : a < 0 ? `ratio < ${two(low)}` : "nothing to learn"] },
       ],
       said: a > 0 ? "A good word: flat above 1 + ε, nowhere else."
         : a < 0 ? "A bad word: flat below 1 − ε, nowhere else." : "A = 0: nothing to learn.",

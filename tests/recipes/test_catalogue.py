@@ -29,7 +29,7 @@ def test_shipped_recipes_are_the_ones_in_the_code(name):
     assert (about["name"], about["seed"]) == (name, recipe.seed) and about["seconds"] > 0
     past = checkpoints.load(name).history
     # Eight words that are written almost alike leave a tenth of log 8 to learn.
-    learned = min(0.5, 0.08 * past["loss"][0])
+    learned = 0.16 if recipe.name == "comparisons" else 0.5
     assert past["tokens"] == about["tokens"] and past["loss"][-1] < past["loss"][0] - (
         0 if {"from", "snapshot"} & recipe.settings.keys() else learned
     )

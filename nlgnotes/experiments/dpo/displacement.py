@@ -17,13 +17,12 @@ from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.equations.divergences import kl_divergence
 from nlgnotes.equations.dpo import chosen_law
 from nlgnotes.equations.preferences import expectation, tilt
-from nlgnotes.experiments.dpo.policies import draw_pairs
+from nlgnotes.experiments.dpo.policies import draw_pairs, train_on_pairs
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.rlhf.methods import gold_and_kl
 from nlgnotes.experiments.rlhf.reference import Reference, load_reference
 from nlgnotes.randomness import generator
 from nlgnotes.tasks.comparisons import text_batch
-from nlgnotes.training.dpo import reference_pairs, train_dpo
 from nlgnotes.training.loop import fit
 
 __all__ = ["EXPERIMENT", "chosen_and_rejected", "displacement", "measure", "tuned_on_chosen"]
@@ -85,37 +84,22 @@ def displacement(
         ``steps``, one row a stop of :func:`chosen_and_rejected` and ``gold``, ``kl``; and the same
         of the exact ``optimum``.
     """
-    world, s = writer.world, settings
+    gold, rows = writer.world.gold, []
     stream = generator(seed, "dpo", "displacement")
-    pairs = draw_pairs(writer.log_probs, world.gold, s["pairs"], stream)
-    policy, rows = copy.deepcopy(reference.model), []
+    pairs = draw_pairs(writer.log_probs, gold, settings["pairs"], stream)
 
     def row(law: Tensor, step: int | None = None) -> dict[str, Any]:
         found = {
             **chosen_and_rejected(law, writer),
-            **gold_and_kl(law, reference.log_probs, world.gold),
+            **gold_and_kl(law, reference.log_probs, gold),
         }
         return {"step": step, **{name: round(x, 5) for name, x in found.items()}}
 
-    def look(step: int, _: float = 0.0) -> None:
-        if step in s["stops"]:
-            rows.append(row(answer_log_probs(policy, world.prompt_tokens, world.length), step))
+    def look(step: int, law: Tensor) -> None:
+        rows.append(row(law, step))
 
-    look(0)
-    both = (
-        text_batch(world.tokens(pairs.prompts, side)) for side in (pairs.chosen, pairs.rejected)
-    )
-    train_dpo(
-        policy,
-        reference_pairs(reference.model, *both),
-        beta=s["beta"],
-        steps=s["steps"],
-        learning_rate=s["learning_rate"],
-        batch_size=s["batch"],
-        generator=stream,
-        callback=look,
-    )
-    return {"steps": rows, "optimum": row(tilt(reference.log_probs, world.gold, s["beta"]))}
+    train_on_pairs(reference, pairs, settings, stream, look)
+    return {"steps": rows, "optimum": row(tilt(reference.log_probs, gold, settings["beta"]))}
 
 
 def measure(

@@ -3,7 +3,6 @@
 Taught in: book/dpo.ipynb.
 """
 
-import copy
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,12 +15,14 @@ from nlgnotes.equations.best_of_n import best_of_n_law
 from nlgnotes.equations.preferences import tilt
 from nlgnotes.experiments.dpo.policies import draw_pairs, run_dpo
 from nlgnotes.experiments.experiment import Experiment
+from nlgnotes.experiments.ppo.standing import Bench
 from nlgnotes.experiments.rlhf.methods import gold_and_kl, hinted_laws, prompted, tuned_on_best
 from nlgnotes.experiments.rlhf.proxies import network_reward
 from nlgnotes.experiments.rlhf.reference import Reference, load_reference
 from nlgnotes.randomness import generator
 from nlgnotes.tasks.comparisons import Pairs
-from nlgnotes.training.ppo import ActorCritic, PPOSettings, train_ppo
+from nlgnotes.training.ppo import train_ppo
+from nlgnotes.training.ppo_settings import PPOSettings
 
 __all__ = ["EXPERIMENT", "measure"]
 
@@ -104,19 +105,19 @@ def _with_reward_model(
 def _ppo(
     reference: Reference, reward: Tensor, settings: Settings, beta: float, seed: int
 ) -> Tensor:
-    world = reference.world
+    place = Bench(*reference, reward)
     own = {k: v for k, v in settings.items() if k != "updates"} | {"beta": beta}
-    actor = ActorCritic(copy.deepcopy(reference.model).requires_grad_())
+    actor = place.actor()
     train_ppo(
         actor,
-        reference.model,
-        world.prompt_tokens,
-        lambda rows, answers: reward[rows, world.numbers(answers)],
-        PPOSettings(words=world.length, **own),
+        place.reference,
+        place.prompts,
+        place.score,
+        PPOSettings(words=place.world.length, **own),
         updates=settings["updates"],
         generator=generator(seed, "dpo", "methods", "ppo"),
     )
-    return answer_log_probs(actor.policy, world.prompt_tokens, world.length)
+    return place.law(actor.policy)
 
 
 def _dpo(reference: Reference, pairs: Pairs, settings: Settings, seed: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ book/dpo.ipynb.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, SupportsFloat, SupportsIndex
 
@@ -38,6 +38,7 @@ __all__ = [
     "rounded",
     "run_dpo",
     "stranger_law",
+    "train_on_pairs",
 ]
 
 
@@ -167,17 +168,40 @@ def run_dpo(
     Raises:
         ValueError: as ``train_dpo``.
     """
+    found: list[dict[str, Any]] = []
+
+    def look(step: int, law: Tensor) -> None:
+        row = judged(law, reference, settings["beta"], pairs, held_out, fresh)
+        found.append({"step": step, **row})
+
+    return train_on_pairs(reference, pairs, settings, generator, look), found
+
+
+def train_on_pairs(
+    reference: Reference,
+    pairs: Pairs,
+    settings: Mapping[str, Any],
+    generator: torch.Generator,
+    look: Callable[[int, Tensor], object],
+) -> Decoder:
+    """A copy of the reference, trained on pairs, that is looked at on the way.
+
+    Args:
+        reference: where it begins, and what the loss compares with.
+        pairs, settings, generator: as in :func:`run_dpo`.
+        look: called at each stop with the step and the exact law of the policy.
+
+    Raises:
+        ValueError: as ``train_dpo``.
+    """
     world, s = reference.world, settings
-    policy, found = copy.deepcopy(reference.model), []
+    policy = copy.deepcopy(reference.model)
 
-    def look(step: int, _: float = 0.0) -> None:
+    def stop(step: int, _: float = 0.0) -> None:
         if step in s["stops"]:
-            law = answer_log_probs(policy, world.prompt_tokens, world.length)
-            found.append(
-                {"step": step, **judged(law, reference, s["beta"], pairs, held_out, fresh)}
-            )
+            look(step, answer_log_probs(policy, world.prompt_tokens, world.length))
 
-    look(0)
+    stop(0)
     both = (
         text_batch(world.tokens(pairs.prompts, side)) for side in (pairs.chosen, pairs.rejected)
     )
@@ -191,9 +215,9 @@ def run_dpo(
         objective=s.get("objective", "dpo"),
         smoothing=s.get("smoothing", 0.0),
         generator=generator,
-        callback=look,
+        callback=stop,
     )
-    return policy, found
+    return policy
 
 
 def best_stop(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from jaxtyping import Float64, Int
 from torch import Tensor
 
-from nlgnotes import checkpoints
 from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.equations.divergences import kl_divergence
 from nlgnotes.equations.preferences import expectation, tilt, tilt_at_kl
+from nlgnotes.experiments.rlhf.reference import load_reference
 from nlgnotes.networks.actor_critic import ActorCritic
 from nlgnotes.networks.transformer import Decoder
 from nlgnotes.tasks.comparisons import RatedAnswers
@@ -94,6 +94,5 @@ class Bench(NamedTuple):
 
 def bench() -> Bench:
     """The shipped reference and the linear proxy."""
-    world, reference = RatedAnswers(), checkpoints.load("comparisons").model
-    log_ref = answer_log_probs(reference, world.prompt_tokens, world.length)
+    world, reference, log_ref = load_reference()
     return Bench(world, reference, log_ref, world.word_values @ world.counts.T)

@@ -15,6 +15,7 @@ from nlgnotes.experiments.dpo.policies import (
     rounded,
     run_dpo,
     stranger_law,
+    train_on_pairs,
 )
 from nlgnotes.experiments.rlhf.reference import Reference
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
@@ -109,3 +110,16 @@ def test_the_best_stop_and_what_is_shipped():
     found = [{"step": 0, "held_out": 0.7}, {"step": 5, "held_out": 0.612345678}]
     assert best_stop([*found, {"step": 9, "held_out": 0.9}])["step"] == 5
     assert rounded(found)[1] == {"step": 5, "held_out": 0.61235}
+
+
+def test_training_is_looked_at_where_it_stops_and_leaves_the_reference(reference):
+    pairs = draw_pairs(reference.log_probs, WORLD.gold, 40, generator(5, "pairs"))
+    settings = {"beta": 1.0, "steps": 3, "learning_rate": 1e-2, "batch": 8, "stops": [0, 2, 3]}
+    before = [p.clone() for p in reference.model.parameters()]
+    laws = {}
+    policy = train_on_pairs(reference, pairs, settings, generator(6), laws.__setitem__)
+    assert list(laws) == [0, 2, 3]
+    assert torch.equal(laws[0], reference.log_probs) and not torch.equal(laws[2], laws[0])
+    assert torch.equal(laws[3], answer_log_probs(policy, WORLD.prompt_tokens, WORLD.length))
+    after = reference.model.parameters()
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from small_answers import CONFIG, WORLD
 
 from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.equations.preferences import expectation, tilt_at_kl
@@ -14,19 +15,8 @@ from nlgnotes.experiments.rlhf.methods import (
     tuned_on_best,
 )
 from nlgnotes.experiments.rlhf.reference import fresh_rankings, load_reference
-from nlgnotes.networks.transformer import Decoder, DecoderConfig
+from nlgnotes.networks.transformer import Decoder
 from nlgnotes.randomness import generator
-from nlgnotes.tasks.comparisons import RatedAnswers
-
-WORLD = RatedAnswers(
-    words=("a", "b", "c"),
-    prompts=2,
-    read=3,
-    values=(2.0, 0.0, -1.0),
-    habits=(0.0, 0.0, 0.3),
-    openings=(0.0, 1.0, 0.0),
-)
-CONFIG = DecoderConfig(3, 8, width=16, layers=1, heads=2, hidden=32, positions="learned")
 
 
 def test_worth_and_repetition_by_hand():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from small_answers import CONFIG, WORLD
 
 from nlgnotes.decoding.enumeration import answer_log_probs
 from nlgnotes.documents import Documents
@@ -12,9 +13,8 @@ from nlgnotes.experiments.rlhf.newswire_documents import Ratings, best_of_n_curv
 from nlgnotes.experiments.rlhf.overoptimisation import EXPERIMENT, measure
 from nlgnotes.experiments.rlhf.reference import Reference
 from nlgnotes.languages.newswire import Newswire
-from nlgnotes.networks.transformer import Decoder, DecoderConfig
+from nlgnotes.networks.transformer import Decoder
 from nlgnotes.randomness import generator
-from nlgnotes.tasks.comparisons import RatedAnswers
 
 QUICK = {"epochs": 1, "batch": 8, "learning_rate": 1e-2}
 SMALL = {
@@ -38,18 +38,9 @@ SMALL = {
 
 @pytest.fixture
 def small_reference(monkeypatch):
-    world = RatedAnswers(
-        words=("a", "b", "c"),
-        prompts=2,
-        read=3,
-        values=(2.0, 0.0, -1.0),
-        habits=(0.0, 0.0, 0.3),
-        openings=(0.0, 1.0, 0.0),
-    )
-    config = DecoderConfig(3, 8, width=16, layers=1, heads=2, hidden=16, positions="learned")
-    model = Decoder(config, generator(1)).eval()
-    law = answer_log_probs(model, world.prompt_tokens, world.length)
-    monkeypatch.setattr(overoptimisation, "load_reference", lambda: Reference(world, model, law))
+    model = Decoder(CONFIG, generator(1)).eval()
+    law = answer_log_probs(model, WORLD.prompt_tokens, WORLD.length)
+    monkeypatch.setattr(overoptimisation, "load_reference", lambda: Reference(WORLD, model, law))
 
 
 def test_the_measurement_runs_through_with_a_part_for_each_seed(small_reference):

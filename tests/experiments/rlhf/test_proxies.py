@@ -1,8 +1,10 @@
 """Proxies: what is fitted by hand, what noise may not touch, and the frontier against the tilt."""
 
 import math
+from dataclasses import replace
 
 import pytest
+import small_answers
 import torch
 
 from nlgnotes.equations.divergences import kl_divergence
@@ -20,17 +22,9 @@ from nlgnotes.experiments.rlhf.proxies import (
 )
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
-from nlgnotes.tasks.comparisons import Pairs, RatedAnswers, draw_rankings, ranked_pairs
+from nlgnotes.tasks.comparisons import Pairs, draw_rankings, ranked_pairs
 
-WORLD = RatedAnswers(
-    words=("a", "b", "c"),
-    prompts=2,
-    read=2,
-    values=(2.0, 0.0, -1.0),
-    repetition=1.0,
-    habits=(0.0, 0.0, 0.3),
-    openings=(0.0, 1.0, 0.0),
-)
+WORLD = replace(small_answers.WORLD, read=2, repetition=1.0)
 LAW = WORLD.writer_log_probs
 
 
