@@ -5,6 +5,7 @@ Schulman et al. 2017 (arXiv:1707.06347) and 2016 (arXiv:1506.02438); the reward 
 Taught in: book/ppo.ipynb.
 """
 
+import itertools
 import math
 from typing import SupportsFloat
 
@@ -153,13 +154,13 @@ def generalised_advantages(
     rewards, values = rewards.masked_fill(~mask, 0.0), values.detach().masked_fill(~mask, 0.0)
     _check_alike(rewards=rewards, values=values)
     rewards, values = at_least_float32(rewards), at_least_float32(values)
-    advantages = torch.zeros_like(rewards)
-    ahead = value_ahead = rewards.new_zeros(len(rewards))
-    for t in reversed(range(rewards.shape[1])):
-        error = rewards[:, t] + discount * value_ahead - values[:, t]
-        ahead = torch.where(mask[:, t], error + discount * decay * ahead, 0.0)
-        advantages[:, t], value_ahead = ahead, values[:, t]
-    return advantages
+    ahead = torch.cat((values[:, 1:], torch.zeros_like(values[:, :1])), 1)
+    # Time first, so that a step of the sum is one operation on numbers that lie together. Padding
+    # comes last and its errors are 0, so the sum starts at each answer's last word by itself.
+    sums = (rewards + discount * ahead - values).t().contiguous()
+    for later, now in itertools.pairwise(reversed(sums.unbind())):
+        now.add_(later, alpha=discount * decay)
+    return sums.t().contiguous()
 
 
 def penalised_rewards(
