@@ -88,6 +88,8 @@ def _finding(given: dict[str, ast.expr], moving: set[str], inside: set[str]) -> 
             yield "control= is not (what it is, its number)"
         elif "ours" in given and ast.dump(control.elts[1]) == ast.dump(given["ours"]):
             yield "the control is ours itself"
+        elif isinstance(control.elts[1], ast.Constant):
+            yield "the control is a typed number"
     said = getattr(given.get("replicated"), "value", None)
     if said not in row.REPLICATED:
         yield f"replicated= is none of {', '.join(row.REPLICATED)}"

@@ -285,6 +285,7 @@ def test_claims_that_can_fail_pass(cells):
         (finding(margin="'at least 0.1'"), "margin= is none of above, below, within"),
         (finding(margin="{'a': 0.1}"), "margin= is none of"),
         (finding(control="rise"), "the control is ours itself"),
+        (finding(control="0.0"), "the control is a typed number"),
         (finding(replicated="five seeds"), "replicated= is none of"),
         (finding(replicated="fixed"), r"fixed, and ours moves with the seed \(rise\)"),
         (finding(ours="shipped"), "fresh data, and nothing in ours moves with the seed"),
