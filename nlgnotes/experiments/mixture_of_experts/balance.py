@@ -43,7 +43,8 @@ ARMS = {
     "load": Balance(noise=True, load=0.1),
     "both": Balance(noise=True, importance=0.1, load=0.1),
     "importance, no noise": Balance(importance=0.1),
-    "Switch": Balance(switch=0.1),
+    "Switch 0.01": Balance(switch=0.01),
+    "Switch 0.1": Balance(switch=0.1),
     "bias": Balance(bias=0.03),
     "bias, wrong sign": Balance(bias=-0.03),
 }
