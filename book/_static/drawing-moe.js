@@ -12,7 +12,7 @@
   function draw(at, { P1, loss }) {
     const { sure, toward } = at;
     const end = (x) => [x, values({ sure: x, toward }).loss];
-    const side = P1 < 0.5 ? "f and P lean to opposite sides" : "f and P lean to the same side";
+    const side = P1 < 0.5 ? "to opposite sides" : "to the same side";
     return {
       marks: [
         { line: [[0.5, 1], [1, 1]], look: "grey dotted" },
@@ -27,7 +27,7 @@
         { name: "f", words: ["0.700, 0.300"] },
         { name: "P", words: [`${three(P1)}, ${three(1 - P1)}`] },
       ],
-      said: `${side[0].toUpperCase()}${side.slice(1)}: the loss is ${three(loss)}, at uniform routing 1.`,
+      said: `Here f and P lean ${side}: the loss is ${three(loss)}.`,
     };
   }
 

@@ -74,7 +74,7 @@ def switch_layer(made: MoELayer) -> tuple[Callable[[Tensor], Tensor], str]:
         d_ff=HIDDEN,
         num_experts=EXPERTS,
         expert_capacity=TOKENS,
-        feed_forward_proj="gelu",
+        dense_act_fn="gelu",
         dropout_rate=0.0,
         router_jitter_noise=0.0,
         router_bias=False,
