@@ -192,7 +192,7 @@ def switch_loss(
     """
     _check_amounts("probabilities", probabilities, rows=2)
     tokens, experts = probabilities.shape
-    fractions = expert_fractions(chosen, experts).to(probabilities.dtype)
+    fractions = expert_counts(chosen, experts).to(probabilities.dtype) / chosen.numel()
     if len(chosen) != tokens:
         raise ValueError(
             f"chosen must have a row for each of {tokens} probabilities; got {len(chosen)}"
