@@ -20,6 +20,7 @@ from nlgnotes.networks.attention_only import AttentionOnly, AttentionOnlyConfig
 from nlgnotes.networks.base import Config
 from nlgnotes.networks.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from nlgnotes.networks.lstm import LSTMConfig, LSTMModel
+from nlgnotes.networks.moe_decoder import MoEDecoder, MoEDecoderConfig
 from nlgnotes.networks.pretrained import from_transformers
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.reading import check_path, json_bytes, read_bytes, read_json, weights_header
@@ -35,6 +36,7 @@ ARCHITECTURES = {
     "encoder-decoder": (EncoderDecoder, EncoderDecoderConfig),
     "lstm": (LSTMModel, LSTMConfig),
     "attention-only": (AttentionOnly, AttentionOnlyConfig),
+    "moe-decoder": (MoEDecoder, MoEDecoderConfig),
 }
 KEYS = {"format", "architecture", "config", "words", "tokenizer", "recipe", "metrics", "sha256"}
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

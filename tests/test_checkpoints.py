@@ -191,7 +191,7 @@ def test_other_dtypes_are_refused(saved, tmp_path, dtype):
         (
             {"architecture": "rnn"},
             "config.json: architecture must be one of decoder, encoder-decoder, lstm, "
-            "attention-only; got 'rnn'",
+            "attention-only, moe-decoder; got 'rnn'",
         ),
         ({"words": ["a"]}, "config.json: words must be 5 different strings"),
         ({"words": "abcde"}, "config.json: words must be 5 different strings in a list; got abcde"),

@@ -1,10 +1,11 @@
-"""FLOPs of a decoder and of an encoder-decoder, counted by formula."""
+"""FLOPs of a decoder, dense or with experts, and of an encoder-decoder, counted by formula."""
 
 from nlgnotes.networks.encoder_decoder import EncoderDecoderConfig
+from nlgnotes.networks.moe_decoder import MoEDecoderConfig
 from nlgnotes.networks.transformer import DecoderConfig
 from nlgnotes.validation import check_count, check_counts
 
-__all__ = ["decoder_flops", "encoder_flops", "memory_flops", "writer_flops"]
+__all__ = ["decoder_flops", "encoder_flops", "memory_flops", "moe_decoder_flops", "writer_flops"]
 
 
 def decoder_flops(config: DecoderConfig, new: int, past: int = 0) -> int:
@@ -28,6 +29,27 @@ def decoder_flops(config: DecoderConfig, new: int, past: int = 0) -> int:
     check_counts(new=new)
     check_count("past", past, 0)
     return config.layers * _block(config, new, past + new) + _logits(config, new)
+
+
+def moe_decoder_flops(config: MoEDecoderConfig, new: int, past: int = 0) -> int:
+    r"""FLOPs of a step of a decoder with experts, without noise: as :func:`decoder_flops`, with
+
+    .. math:: 4 n w h (k + s) + 2 n w N
+
+    for the feed-forward networks of a layer: each token meets k chosen and s shared experts of
+    hidden width *h*, and the gate scores all *N* of them. The sorting and the weighted sum are not
+    counted. Taught in: book/mixture-of-experts.ipynb.
+
+    Raises:
+        ValueError: ``new`` below 1 or ``past`` below 0.
+
+    >>> sizes = MoEDecoderConfig(1, 8, width=2, layers=1, heads=1, hidden=1, experts=5, k=3)
+    >>> moe_decoder_flops(sizes, new=1) - decoder_flops(sizes, new=1)  # 8 * 2 + 4 * 5
+    36
+    """
+    c = config
+    more = 4 * c.hidden * (c.k + c.shared - 1) + 2 * c.experts
+    return decoder_flops(c, new, past) + c.layers * new * c.width * more
 
 
 def encoder_flops(config: EncoderDecoderConfig, source: int) -> int:

@@ -92,7 +92,7 @@ class Block(nn.Module):
 
     def __init__(self, config: DecoderConfig, generator: torch.Generator) -> None:
         super().__init__()
-        width, hidden = config.width, config.hidden
+        width = config.width
         # GPT-2: what writes into the residual stream starts smaller by the root of the number of
         # writers, so that the stream's size does not grow with the depth.
         small = 0.02 / math.sqrt(2 * config.layers)
@@ -101,8 +101,11 @@ class Block(nn.Module):
         self.qkv = normal_matrix(3 * width, width, 0.02, generator)
         self.out = normal_matrix(width, width, small, generator)
         self.norm2 = nn.Parameter(torch.ones(width))
-        self.up = normal_matrix(hidden, width, 0.02, generator)
-        self.down = normal_matrix(width, hidden, small, generator)
+        self._make_mlp(config, small, generator)
+
+    def _make_mlp(self, config: DecoderConfig, small: float, generator: torch.Generator) -> None:
+        self.up = normal_matrix(config.hidden, config.width, 0.02, generator)
+        self.down = normal_matrix(config.width, config.hidden, small, generator)
 
     def queries_keys_values(
         self, x: Tensor, cos: Tensor | None, sin: Tensor | None
@@ -137,10 +140,12 @@ class Block(nn.Module):
         self, x: Float[Tensor, "batch time width"], cos: Tensor | None, sin: Tensor | None
     ) -> Float[Tensor, "batch time width"]:
         """All positions at once, each seeing itself and the past, by torch's fused attention."""
+        return self.add_mlp(self.attend(x, cos, sin))
+
+    def attend(self, x: Tensor, cos: Tensor | None, sin: Tensor | None) -> Tensor:
+        """The stream plus what causal attention found, at all positions at once."""
         q, k, v = self.queries_keys_values(x, cos, sin)
-        return self.add_mlp(
-            self.add_attention(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
-        )
+        return self.add_attention(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
 
 
 class Decoder(nn.Module):
@@ -160,6 +165,7 @@ class Decoder(nn.Module):
     torch.Size([1, 3, 256])
     """
 
+    block = Block  # what :attr:`blocks` are made of
     reads_rows_alike = True  # for ``generation.generate``: equal prompts are read once
 
     plain_steps = False
@@ -173,7 +179,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.config, size = config, config.width // config.heads
         self.embedding = normal_matrix(config.vocab_size, config.width, 0.02, generator)
-        self.blocks = nn.ModuleList(Block(config, generator) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(self.block(config, generator) for _ in range(config.layers))
         self.norm = nn.Parameter(torch.ones(config.width))
         self.places = None
         if config.positions == "learned":

@@ -8,7 +8,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from nlgnotes.networks.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
-from nlgnotes.networks.flops import decoder_flops, encoder_flops, memory_flops, writer_flops
+from nlgnotes.networks.flops import (
+    decoder_flops,
+    encoder_flops,
+    memory_flops,
+    moe_decoder_flops,
+    writer_flops,
+)
+from nlgnotes.networks.moe_decoder import MoEDecoder, MoEDecoderConfig
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
 
@@ -54,6 +61,19 @@ def test_encoder_decoder_flops_are_torchs_count(new, past, source):
     if past:
         _, cache = reader.step(ids(1, past), cache)
     assert counted(lambda: reader.step(ids(1, new), cache)) == writer_flops(TWO, new, past, source)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 6), st.integers(1, 5), st.integers(0, 2))
+def test_flops_with_experts_are_torchs_count(new, past, k, shared):
+    sizes = (11, 60, 12, 2, 3, 20)
+    model = MoEDecoder(MoEDecoderConfig(*sizes, experts=5, k=k, shared=shared), generator(0))
+    model.double()  # the counter does not know the grouped product of the other types
+    cache = model.empty_cache(1)
+    if past:
+        _, cache = model.step(ids(1, past), cache)
+    expected = moe_decoder_flops(model.config, new, past)
+    assert counted(lambda: model.step(ids(1, new), cache)) == expected
 
 
 def test_decoder_flops_by_hand():
