@@ -80,7 +80,7 @@ def expert_choice_answer(
     Raises:
         ValueError: as :func:`expert_choice` and :func:`expert_capacity`.
     """
-    batch, time, width = x.shape
+    batch, time = x.shape[:2]
     capacity = expert_capacity(time, layer.experts, factor)
     places, gates = expert_choice(x @ layer.gate, capacity)
     # Sorted by expert, each has `capacity` of every row of the batch.

@@ -52,8 +52,8 @@ class NoAttention(nn.Module):
             raise ValueError(f"chooser must be one of {', '.join(CHOOSERS)}; got {chooser!r}")
         s, generator = settings, randomness.generator(seed, "who-chooses", "weights")
         self.chooser, self.factor, width = chooser, s["factor"], s["width"]
-        self.embedding = normal_matrix(s["symbols"], width, 0.5, generator)
-        self.places = normal_matrix(s["length"], width, 0.5, generator)
+        self.embedding = normal_matrix(s["symbols"], width, 1.0, generator)
+        self.places = normal_matrix(s["length"], width, 0.3, generator)
         self.head = normal_matrix(s["symbols"], width, 0.1, generator)
         sizes, std = (width, s["hidden"], s["experts"], s["factor"]), s["hidden"] ** -0.5
         self.moe = MoELayer(*sizes, generator, gates="all", out_std=std)
@@ -91,6 +91,7 @@ def train_on_noise(
         steps=s["steps"],
         learning_rate=s["learning_rate"],
         generator=randomness.generator(seed, "who-chooses", "training"),
+        weight_decay=0.0,
         progress=progress,
         loss=lambda model, rows: F.cross_entropy(
             model(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten()
