@@ -50,7 +50,7 @@ def measure(
 
 EXPERIMENT = Experiment(
     name="fine-grained-experts",
-    summary="experts that choose, cut and shared experts: five training seeds (about 10 minutes)",
+    summary="experts that choose, cut and shared experts: five training seeds (about 15 minutes)",
     measure=measure,
     seed=0,
     settings={
