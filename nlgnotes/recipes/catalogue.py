@@ -15,6 +15,8 @@ from nlgnotes.experiments.in_context_learning import burstiness, frozen_weights,
 from nlgnotes.experiments.induction_heads import transition
 from nlgnotes.experiments.instruction_tuning import held_out_clusters
 from nlgnotes.experiments.language_gans import adversarial_training
+from nlgnotes.experiments.mixture_of_experts import decoders as balanced_decoders
+from nlgnotes.experiments.mixture_of_experts import routing_task as routing_collapse
 from nlgnotes.experiments.positions import length_generalisation
 from nlgnotes.experiments.ppo import runs as ppo_runs
 from nlgnotes.experiments.reasoning import game24 as search_against_samples
@@ -82,6 +84,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         dpo_displacement,
         dpo_lengths,
         dpo_methods,
+        routing_collapse,
+        balanced_decoders,
         expert_trainings,
     )
 }

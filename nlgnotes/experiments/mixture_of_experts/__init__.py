@@ -1,0 +1,1 @@
+"""What the lecture on mixtures of experts measures."""
