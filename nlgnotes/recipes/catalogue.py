@@ -9,6 +9,7 @@ from nlgnotes.experiments.dpo import methods as dpo_methods
 from nlgnotes.experiments.dpo import pairs as dpo_pairs
 from nlgnotes.experiments.experiment import Experiment
 from nlgnotes.experiments.exposure_bias import prefix_switching
+from nlgnotes.experiments.fine_grained_experts import trainings as expert_trainings
 from nlgnotes.experiments.generic_replies import safe_reply_and_mmi
 from nlgnotes.experiments.in_context_learning import burstiness, frozen_weights, meta_learning
 from nlgnotes.experiments.induction_heads import transition
@@ -85,6 +86,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         dpo_methods,
         routing_collapse,
         balanced_decoders,
+        expert_trainings,
     )
 }
 """The experiment behind every shipped measurement."""
