@@ -41,10 +41,16 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """The order in which tests start."""
+    """The order in which tests start; and nbval's notebooks take what the build executed."""
     import schedule
 
     items.sort(key=lambda item: schedule.start(item.nodeid))
+    notebooks = {item.parent for item in items if item.path.suffix == ".ipynb"}
+    if notebooks:
+        import as_built
+
+        for notebook in notebooks:
+            as_built.serve(notebook)
 
 
 def pytest_collection_finish():

@@ -7,13 +7,13 @@ import schedule
 @pytest.mark.parametrize(
     ("nodeid", "page"),
     [
-        ("tests/site/test_pages.py::test_a[book/gumbel-softmax-file-dark]", "gumbel-softmax"),
+        ("tests/site/test_pages.py::test_a[book/gumbel-softmax-http]", "gumbel-softmax"),
         ("tests/site/test_paper.py::test_a[book/api]", "api"),
         ("tests/site/test_reading.py::test_a[in-context-learning-900]", "in-context-learning"),
         ("tests/site/test_explorers.py::test_a[decoder-phone]", "decoder"),
         ("tests/site/test_reading.py::test_a", None),
         ("tests/site/test_search.py::test_a[decoder-http]", None),
-        ("tests/site/test_pages.py::test_a[book/no-such-page-http-light]", None),
+        ("tests/site/test_pages.py::test_a[book/no-such-page-http]", None),
         ("tests/test_lectures.py::test_a[decoder]", None),
     ],
 )
@@ -26,7 +26,7 @@ def test_lectures_start_first_and_the_tests_of_a_page_follow_each_other():
         "_build/nbval/reasoning.ipynb::Cell 0",
         "tests/test_package.py::test_a",
         "tests/site/test_paper.py::test_a[book/decoder]",
-        "tests/site/test_pages.py::test_a[book/decoder-http-light]",
+        "tests/site/test_pages.py::test_a[book/decoder-http]",
         "tests/site/test_explorers.py::test_a[decoder-http]",
         "tests/site/test_paper.py::test_a[book/likelihood]",
         "tests/test_build.py::test_a",

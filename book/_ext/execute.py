@@ -1,8 +1,9 @@
 """Execute the notebooks of the book side by side, one thread each, and keep what they put out.
 
-It is kept in the jupyter-cache where myst-nb looks before it executes a page, so the build that
-follows executes nothing. A page is executed again when something that its outputs depend on has
-changed (see ``pages``), or this file. After each execution the kernel is asked what it did import:
+What is kept (see ``kept``) is found by the build that follows, which executes nothing, and by
+nbval. A page is executed again when something that its outputs depend on has changed (see
+``pages``), or this file. Its solutions come after its own cells, in the same kernel: one that
+fails stops no build, but is red in the tests. At the end the kernel is asked what it did import:
 a module that the sources do not show fails the page.
 """
 
@@ -19,18 +20,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
 import psutil
 import yaml
 from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
-from jupyter_cache.cache.db import NbCacheRecord, session_context
 from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
-from sqlalchemy.exc import SQLAlchemyError
 
+import kept
 import timings
 from imports import Package
 from machine import cores
@@ -50,9 +48,12 @@ class Run:
     """One execution of a page: its notebook with the outputs, and what it took."""
 
     notebook: NotebookNode
+    after: list[list[NotebookNode]] = field(default_factory=list)  # outputs of what comes after
     seconds: float = 0.0
     processor: float = 0.0  # seconds that the kernel computed
-    cells: list[tuple[float, float]] = field(default_factory=list)  # so too for each code cell
+    cells: list[tuple[float, float]] = field(
+        default_factory=list
+    )  # so too for each of its code cells
     imported: set[str] = field(default_factory=set)  # modules of the package
     problem: str | None = None  # what went wrong
 
@@ -79,7 +80,7 @@ def fill(folder: Path, root: Path, names: Iterable[str]) -> None:
 
     Raises ``ExecutionError`` when a notebook fails; all the others are executed and kept.
     """
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    config = _config(root)
     if (mode := config["execute"]["execute_notebooks"]) != "cache":
         raise ValueError(f"execute_notebooks in _config.yml must be 'cache'; got {mode!r}")
     package = root / "nlgnotes"
@@ -89,10 +90,31 @@ def fill(folder: Path, root: Path, names: Iterable[str]) -> None:
         raise ExecutionError(
             f"the notebooks must import {package.name} from {package}; got the one in {where}"
         )
-    others = [Path(__file__), root / "requirements.txt"]
     timeout, found = config["execute"]["timeout"], with_code(names, root, config)
-    execute(found, folder, package, others, timeout, workers())
+    execute(found, folder, package, _others(root), timeout, workers())
     timings.write(root / "_build" / "timings.json", timings.table(found, get_cache(folder)))
+
+
+def outputs(folder: Path, root: Path, name: str) -> list[tuple[str, list[NotebookNode]]] | None:
+    """The source and the outputs of each code cell of a page and of what comes after them.
+
+    None if the cache in the folder does not hold the page as it stands now.
+    """
+    found, cache = with_code([name], root, _config(root)), kept.opened(folder)
+    for page in found:
+        key = checksum(page, Package(root / "nlgnotes"), _others(root))
+        if kept.is_kept(cache, page, key):
+            return kept.outputs(cache, page)
+    return None
+
+
+def _config(root: Path) -> dict:
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+
+
+def _others(root: Path) -> list[Path]:
+    """The files beside its sources that every page depends on."""
+    return [Path(__file__), Path(kept.__file__), root / "requirements.txt"]
 
 
 def execute(
@@ -113,9 +135,9 @@ def execute(
         timeout: seconds that one cell may take.
         at_once: how many kernels run side by side.
     """
-    cache, sources = _opened(folder), Package(package)
+    cache, sources = kept.opened(folder), Package(package)
     keys = {page.name: checksum(page, sources, others) for page in found}
-    stale = [page for page in found if not is_kept(cache, page, keys[page.name])]
+    stale = [page for page in found if not kept.is_kept(cache, page, keys[page.name])]
     if not stale:
         print(f"all {len(found)} pages with code are as they were executed last", flush=True)
         return
@@ -128,7 +150,7 @@ def execute(
     pool = ThreadPoolExecutor(at_once)
     waiting: dict[Future, Page] = {}
     try:
-        for page in longest_first(stale, _measured(cache, stale)):
+        for page in longest_first(stale, kept.seconds(cache, stale)):
             waiting[pool.submit(_run, page, package.name, timeout, clients)] = page
         for done, future in enumerate(as_completed(waiting), 1):
             page, run = waiting[future], future.result()
@@ -137,7 +159,9 @@ def execute(
                 problem = "its sources changed while it was executed; run it again"
             said = f"  [{done}/{len(stale)}] {page.name}  {run.seconds:.0f} s"
             if problem is None:
-                _keep(cache, page, run, keys[page.name])
+                taken = sum(seconds for seconds, _ in run.cells)
+                data = {"execution_seconds": taken, "cells": run.cells, "after": run.after}
+                kept.keep(cache, page, run.notebook, data, keys[page.name])
                 said += f" ({run.processor:.0f} s of one core)"
             else:
                 failed.append(page.name)
@@ -147,8 +171,8 @@ def execute(
         _stop(list(waiting), clients)
         pool.shutdown()
     if failed:
-        kept = len(stale) - len(failed)
-        raise ExecutionError(f"failed: {', '.join(failed)} ({kept} others executed and kept)")
+        rest = len(stale) - len(failed)
+        raise ExecutionError(f"failed: {', '.join(failed)} ({rest} others executed and kept)")
     print(f"executed {len(stale)} in {time.monotonic() - start:.0f} s", flush=True)
 
 
@@ -163,31 +187,27 @@ def longest_first(found: list[Page], seconds: dict[str, float]) -> list[Page]:
     return sorted(found, key=lambda page: -seconds.get(page.name, rate * size[page.name]))
 
 
-def is_kept(cache: JupyterCacheAbstract, page: Page, key: str) -> bool:
-    """Whether the cache holds the outputs of a page, whole, as they were made under this key."""
-    try:
-        record = cache.match_cache_notebook(page.notebook)
-        if (record.data or {}).get("sources") != key:
-            return False
-        cache.get_cache_bundle(record.pk)
-    except (KeyError, ValueError, nbformat.ValidationError):  # none, or a file that is not whole
-        return False
-    return True
-
-
 def _run(page: Page, package: str, timeout: int, clients: list[NotebookClient]) -> Run:
-    """Execute one notebook in a kernel of its own."""
-    run, cell = Run(copy.deepcopy(page.notebook)), 0
+    """Execute one notebook, and what comes after its cells, in a kernel of its own."""
+    run, cell, own = Run(copy.deepcopy(page.notebook)), 0, len(page.notebook.cells)
+    widgets = None  # of the page's own cells
+    for extra in page.after():
+        run.notebook.cells.append(extra)
+        extra.metadata["tags"] = ["raises-exception"]
 
     def note(cell_index: int, **_) -> None:
-        nonlocal cell
+        nonlocal cell, widgets
+        if cell < own <= cell_index:
+            client.set_widgets_metadata()
+            widgets = copy.deepcopy(run.notebook.metadata.get("widgets", {}))
         cell = cell_index
 
-    async def ask(**_) -> None:
+    async def ask(cell_index: int, **_) -> None:
         before, now = run.processor, time.monotonic() - start
         run.imported, run.processor = await _asked(client, package)
         # What lies between two cells is a few milliseconds; before the first, the kernel's start.
-        run.cells.append((now - run.seconds, run.processor - before))
+        if cell_index < own:
+            run.cells.append((now - run.seconds, run.processor - before))
         run.seconds = now
 
     client = NotebookClient(
@@ -216,6 +236,10 @@ def _run(page: Page, package: str, timeout: int, clients: list[NotebookClient]) 
         finally:
             clients.remove(client)
     run.seconds = time.monotonic() - start
+    run.after = [extra.outputs for extra in run.notebook.cells[own:]]
+    del run.notebook.cells[own:]
+    if widgets is not None:
+        run.notebook.metadata["widgets"] = widgets
     return run
 
 
@@ -248,49 +272,11 @@ def _unforeseen(imported: set[str], page: Page, package: Package) -> str | None:
 
 def _place(page: Page, cell: int) -> str:
     """Which cell of a page it is, and in a page that is a text, its line."""
+    if cell >= len(page.notebook.cells):
+        return f"a solution in {page.file.name}"
     lines = page.notebook.metadata.get("source_map")
     line = f", line {lines[cell] + 1}" if lines else ""
     return f"cell {cell + 1} of {len(page.notebook.cells)} in {page.file.name}{line}"
-
-
-def _keep(cache: JupyterCacheAbstract, page: Page, run: Run, key: str) -> None:
-    """Put an executed notebook into the cache, and remove what it held of this page before."""
-    data = {"execution_seconds": run.seconds, "cells": run.cells}
-    bundle = CacheBundleIn(run.notebook, str(page.file), data=data)
-    record = cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-    # The key comes last: a notebook whose writing was interrupted has none, and is executed again.
-    with session_context(cache.db) as session:
-        kept = session.get(NbCacheRecord, record.pk)
-        kept.data = {**data, "sources": key}
-        session.commit()
-    for old in NbCacheRecord.records_from_uri(str(page.file), cache.db):
-        if old.pk != record.pk:
-            _forget(cache, old.pk)
-
-
-def _forget(cache: JupyterCacheAbstract, pk: int) -> None:
-    try:
-        cache.remove_cache(pk)
-    except KeyError:  # its file is gone already
-        NbCacheRecord.remove_records([pk], cache.db)
-
-
-def _opened(folder: Path) -> JupyterCacheAbstract:
-    """The cache in a folder. One that cannot be read is made anew."""
-    cache = get_cache(folder)
-    try:
-        cache.list_cache_records()
-    except (RuntimeError, SQLAlchemyError):
-        print(f"the executed notebooks in {folder} cannot be read: starting anew", flush=True)
-        cache.clear_cache()
-    return cache
-
-
-def _measured(cache: JupyterCacheAbstract, found: list[Page]) -> dict[str, float]:
-    """The seconds that each page took last, where the cache knows."""
-    records = [record for record in cache.list_cache_records() if record.data]
-    seconds = {record.uri: record.data["execution_seconds"] for record in records}
-    return {page.name: seconds[str(page.file)] for page in found if str(page.file) in seconds}
 
 
 def _stop(futures: list[Future], clients: list[NotebookClient]) -> None:

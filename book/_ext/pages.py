@@ -1,8 +1,8 @@
 """The pages of the book that have code, and what their outputs depend on.
 
-These are the page's code cells, the files of the package that they import (see ``imports``), all
-data that the package ships, data of the page's own (``NAME.json`` beside it), the pinned
-requirements, and Python. Prose is none of these.
+These are the page's code cells and what comes after them (see ``solutions``), the files of the
+package that they import (see ``imports``), all data that the package ships, data of the page's own
+(``NAME.json`` beside it), the pinned requirements, and Python. Prose is none of these.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from myst_nb.core.read import create_nb_reader
 from myst_parser.config.main import MdParserConfig
 from nbformat import NotebookNode
 
+import solutions
 from imports import Package
 
 
@@ -31,6 +32,10 @@ class Page:
     def code(self) -> list[str]:
         """The sources of its code cells."""
         return [cell.source for cell in self.notebook.cells if cell.cell_type == "code"]
+
+    def after(self) -> list[NotebookNode]:
+        """Code cells that are executed after its own, and are no part of the page."""
+        return solutions.after(self.notebook)
 
 
 def with_code(names: Iterable[str], root: Path, config: dict) -> list[Page]:
@@ -52,6 +57,8 @@ def checksum(page: Page, package: Package, others: Iterable[Path]) -> str:
     """One checksum of all that the outputs of a page depend on, besides its own cells."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     total = hashlib.sha256(python.encode())
+    for cell in page.after():
+        total.update(f"\0{cell.source}\0".encode())
     own = [file] if (file := page.file.with_suffix(".json")).is_file() else []
     for file in [*others, *_beside(page), *own, *package.data, *reached(page, package)]:
         total.update(f"\0{os.path.relpath(file, package.folder)}\0".encode())
@@ -62,7 +69,8 @@ def checksum(page: Page, package: Package, others: Iterable[Path]) -> str:
 def reached(page: Page, package: Package) -> list[Path]:
     """The files of the package that a page runs."""
     beside = [file.read_text(encoding="utf-8") for file in _beside(page)]
-    return package.reached([*page.code(), *beside])
+    after = [cell.source for cell in page.after()]
+    return package.reached([*page.code(), *after, *beside])
 
 
 def _beside(page: Page) -> list[Path]:

@@ -14,6 +14,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _OPENING = re.compile(r"^(`{3,}|:{3,})\{solution(?:-start)?\}\s*(\S+)\s*$")
+# What `nlgnotes.widgets.drawings` reads, and a cell that calls it.
+_DRAWING = re.compile(r"^drawing\(", re.MULTILINE)
+_NOT_ON_THE_SITE = """# as a notebook shows it
+import os
+
+os.environ.pop("NLGNOTES_SITE", None)
+"""
 _PYTHON = re.compile(r"^(`{3,})(?:python|\{code-block\}\s*python)\s*$")
 
 
@@ -60,15 +67,27 @@ def _closes(line: str, fence: str) -> bool:
     return len(line) >= len(fence) and set(line) == {fence[0]}
 
 
-def with_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with one more code cell for each solution's code, after its own."""
+def after(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Code cells that belong to a notebook and are not among its own, to be executed after them.
+
+    One for the code of each solution, and one for each picture that the page draws itself: it is
+    shown once more as every other notebook shows it.
+    """
     extra = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             for label, code in solutions(cell.source):
                 extra.append(nbformat.v4.new_code_cell(f"# solution of {label}\n{code}"))
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and _DRAWING.search(cell.source):
+            extra.append(nbformat.v4.new_code_cell(f"{_NOT_ON_THE_SITE}\n{cell.source}"))
+    return extra
+
+
+def with_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook and what comes after it (see ``after``) as one."""
     copy = nbformat.from_dict(notebook)
-    copy.cells = [*notebook.cells, *extra]
+    copy.cells = [*notebook.cells, *after(notebook)]
     return copy
 
 

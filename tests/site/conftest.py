@@ -25,6 +25,10 @@ VIEWS = """() => [
 WINDOW = {"width": 1280, "height": 900}
 REMEMBER = """() => { window.folds = new Map(
     [...document.querySelectorAll('details')].map(each => [each, each.open])); }"""
+# Colours fade.
+FADED = """() => Promise.race([
+    Promise.all(document.getAnimations().map(each => each.finished.catch(() => {}))),
+    new Promise(done => setTimeout(done, 1000))])"""
 AS_OPENED = """async () => {
     for (const [fold, open] of window.folds) fold.open = open;
     document.activeElement?.blur();
@@ -35,15 +39,18 @@ AS_OPENED = """async () => {
 
 
 class Visit:
-    """One page open in a context of its own, and what went wrong on the way."""
+    """One page, opened as for a reader who was never there, and what went wrong on the way."""
 
-    def __init__(self, browser, address: str, root: str, replaced: str | None = None, **context):
-        """``replaced``: the HTML that the address answers with, in the place of the site's."""
-        self.address, self.root, self.replaced = address, root, replaced
+    def __init__(self, context, address: str, root: str, scheme: str = "light"):
+        """``scheme``: the colours that the reader prefers, "light" or "dark"."""
+        self.address, self.root, self.scheme = address, root, scheme
+        self.replaced = None  # the HTML that the address answers with, in the place of the site's
         self.outside, self.failed, self.errors = [], [], []
-        self.context = browser.new_context(**context)
-        self.context.route("**/*", self._gate)
-        self.page = self.context.new_page()
+        self.page = context.new_page()
+        self.page.route("**/*", self._gate)
+        self.page.add_init_script("localStorage.clear()")
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.set_viewport_size(WINDOW)
         self.page.on(
             "response",
             lambda r: self.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None,
@@ -81,10 +88,18 @@ class Visit:
         self.page.set_viewport_size({"width": width, "height": height})
         self.settle(150)
 
+    def prefer(self, scheme: str) -> None:
+        """Other colours, which the page takes over."""
+        self.page.emulate_media(color_scheme=scheme)
+        taken = "scheme => document.documentElement.dataset.theme === scheme"
+        self.page.wait_for_function(taken, arg=scheme)
+        self.page.evaluate(FADED)
+
     def as_opened(self) -> "Visit":
-        """Undo what a test did to the page: its folds, the window, the address, the medium."""
+        """Undo what a test did to the page: folds, window, address, medium, colours."""
         self.page.evaluate("dispatchEvent(new Event('afterprint'))")
         self.page.emulate_media(media="screen")
+        self.prefer(self.scheme)
         self.page.evaluate(AS_OPENED)
         self.window(**WINDOW)
         return self
@@ -93,7 +108,7 @@ class Visit:
         return self.open()
 
     def __exit__(self, *_) -> None:
-        self.context.close()
+        self.page.close()
 
     def trouble(self) -> list[str]:
         return [*(f"another host: {url}" for url in self.outside), *self.failed, *self.errors]
@@ -116,10 +131,21 @@ def roots() -> dict[str, str]:
         server.shutdown()
 
 
+@pytest.fixture(scope="session")
+def windows() -> dict:
+    """The window of each browser: a new one costs the browser as much as a page."""
+    return {}
+
+
 @pytest.fixture(scope="module")
-def visit(browser, roots):
-    def go(page: str, how: str = "http", **context) -> Visit:
-        return Visit(browser, f"{roots[how]}{page}", roots[how], **context)
+def visit(browser, roots, windows):
+    if browser not in windows:
+        windows.clear()
+        windows[browser] = browser.new_context()
+        windows[browser].new_page()  # keeps it open
+
+    def go(page: str, how: str = "http", scheme: str = "light") -> Visit:
+        return Visit(windows[browser], f"{roots[how]}{page}", roots[how], scheme)
 
     return go
 
@@ -132,18 +158,18 @@ def kept() -> dict[tuple[str, str], Visit]:
 
 @pytest.fixture(scope="module")
 def shared(browser, visit, kept):
-    """A page, over http in the light or from its folder in the dark; one page is kept."""
+    """A page, from its folder in the light or over http in the dark; one page is kept."""
 
-    def go(page: str, how: str = "http") -> Visit:
+    def go(page: str, how: str = "file") -> Visit:
         for key, here in list(kept.items()):
-            if here.context.browser is not browser or not browser.is_connected():
+            if here.page.context.browser is not browser or not browser.is_connected():
                 del kept[key]
             elif key[0] != page:
-                kept.pop(key).context.close()
+                kept.pop(key).page.close()
         if (page, how) in kept:
             return kept[page, how].as_opened()
-        scheme = "light" if how == "http" else "dark"
-        here = kept[page, how] = visit(f"{page}.html", how, viewport=WINDOW, color_scheme=scheme)
+        scheme = "light" if how == "file" else "dark"
+        here = kept[page, how] = visit(f"{page}.html", how, scheme)
         here.open().page.evaluate(REMEMBER)
         return here
 

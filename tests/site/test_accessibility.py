@@ -16,7 +16,7 @@ ARTICLE = "document.querySelector('.bd-article').outerHTML"
 @pytest.fixture(scope="module")
 def page(visit):
     """The title page, which is short."""
-    with visit("book/index.html", viewport={"width": 1280, "height": 900}) as here:
+    with visit("book/index.html") as here:
         yield here.page
 
 

@@ -124,9 +124,9 @@ def small_page(tmp_path_factory) -> tuple[str, str]:
 def open_one(visit, small_page):
     """Opens the page of a lecture that has a drawing; the small one stands in the title page."""
 
-    def go(lecture: str, how: str = "http", **context):
+    def go(lecture: str, how: str = "http", scheme: str = "light"):
         known = lecture != SMALL
-        here = visit(f"book/{lecture if known else 'index'}.html", how, **context)
+        here = visit(f"book/{lecture if known else 'index'}.html", how, scheme)
         if not known:
             text = (build.SITE / "book" / "index.html").read_text(encoding="utf-8")
             head, article, rest = text.partition('<article class="bd-article">')
@@ -145,8 +145,7 @@ def open_one(visit, small_page):
 def opened(request, open_one):
     """A page that the tests of this module share."""
     lecture, how, scheme = request.param
-    window = {"width": 1280, "height": 900}
-    with open_one(lecture, how, viewport=window, color_scheme=scheme) as here:
+    with open_one(lecture, how, scheme) as here:
         here.boxes = here.page.query_selector_all(".bd-article .drawing")
         assert here.boxes
         yield here
@@ -272,18 +271,18 @@ def test_the_screen_shows_the_drawing_and_paper_the_twin(opened):
 @pytest.mark.parametrize("lecture", LECTURES)
 def test_without_a_script_the_twin_stays(open_one, lecture):
     here = open_one(lecture)
-    here.context.route("**/drawing*.js*", lambda route: route.abort())
+    here.page.route("**/drawing*.js*", lambda route: route.abort())
     here.page.goto(here.address, wait_until="load")
     here.settle(200)
     shown = here.page.evaluate(SHOWN)
     assert shown and shown == [[False, True, True]] * len(shown)
-    here.context.close()
+    here.page.close()
 
 
 def test_a_picture_that_fails_leaves_the_twin(open_one):
     here = open_one(SMALL)
     broken = 'drawings.add("calibration", { values() { throw new Error("broken"); } });'
-    here.context.route(
+    here.page.route(
         "**/drawing-calibration.js*",
         lambda route: route.fulfill(body=broken, content_type="text/javascript"),
     )
@@ -291,7 +290,7 @@ def test_a_picture_that_fails_leaves_the_twin(open_one):
     here.settle(200)
     assert here.page.evaluate(SHOWN) == [[False, True, True]]
     assert here.errors and "broken" in here.errors[0]
-    here.context.close()
+    here.page.close()
 
 
 def test_a_picture_is_a_short_script():

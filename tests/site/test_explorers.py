@@ -1,5 +1,6 @@
 """Explorers: every control moves its picture, stands out, and moves nothing else on the page."""
 
+import kinds
 import nbformat
 import pytest
 import solutions
@@ -27,6 +28,18 @@ SHOWN = """() => [...document.querySelectorAll('.explorer-place')].map(place =>
     }))"""
 HEIGHTS = """() => [...document.querySelectorAll('.explorer-place')]
     .map(each => each.getBoundingClientRect().height)"""
+# What both would give if the widgets had never come: they are taken out, and put back at once.
+WITHOUT_WIDGETS = """() => {
+    const places = [...document.querySelectorAll('.explorer-place')];
+    const explorers = places.map(place => place.querySelector('.explorer'));
+    const gaps = explorers.map(each => { const gap = document.createComment('');
+        each.replaceWith(gap); return gap; });
+    places.forEach(place => place.classList.remove('alive'));
+    const seen = [(SHOWN)(), (HEIGHTS)()];
+    places.forEach(place => place.classList.add('alive'));
+    gaps.forEach((gap, i) => gap.replaceWith(explorers[i]));
+    return seen;
+}""".replace("SHOWN", SHOWN).replace("HEIGHTS", HEIGHTS)
 # Moves the first control through its stops, and the second through its own at each of them. The
 # height of everything below is that of the explorer: every one that it ever had is given back.
 HEIGHTS_ON_THE_WAY = """async box => {
@@ -147,19 +160,10 @@ def lecture(request, shared):
     return here
 
 
-@pytest.fixture(scope="module")
-def without_widgets(lecture, visit):
-    """The same page, where the script of the widgets cannot be had."""
-    here = visit(lecture.address.removeprefix(lecture.root), viewport=lecture.page.viewport_size)
-    here.context.route("**/embed.js*", lambda route: route.abort())
-    here.page.goto(here.address, wait_until="load")
-    here.settle(300)
-    yield here
-    here.context.close()
+WAYS = [(name, "file") for name in LECTURES] + [(name, "http") for name in kinds.LECTURES]
 
 
-@pytest.mark.parametrize("how", ["http", "file"])
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize(("name", "how"), WAYS, ids=map("-".join, WAYS))
 def test_every_control_moves_its_picture(shared, name, how):
     here = shared(f"book/{name}", how)
     boxes = here.page.query_selector_all(".bd-article .explorer")
@@ -232,16 +236,36 @@ def test_one_of_explorer_and_twin_is_seen_under_one_number(lecture):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_without_the_widgets_script_the_twin_stays_and_as_much_room_is_kept(
-    lecture, without_widgets, width
-):
+def test_without_widgets_the_twin_stays_and_as_much_room_is_kept(lecture, width):
     lecture.window(*WIDTHS[width])
-    without_widgets.window(*WIDTHS[width])
     alive = lecture.page.evaluate(HEIGHTS)
-    assert without_widgets.page.evaluate(SHOWN) == [[False, True]] * len(alive)
+    shown, heights = lecture.page.evaluate(WITHOUT_WIDGETS)
+    assert shown == [[False, True]] * len(alive)
     # The page that is read while the widgets load does not jump when they come.
-    for before, after in zip(without_widgets.page.evaluate(HEIGHTS), alive, strict=True):
+    for before, after in zip(heights, alive, strict=True):
         assert abs(after - before) <= 40  # a row of buttons
+    assert lecture.page.evaluate(HEIGHTS) == alive
+
+
+@pytest.fixture(scope="module", params=kinds.LECTURES)
+def two(request, shared, visit):
+    """A lecture of each kind, and the same where the script of the widgets cannot be had."""
+    here = shared(f"book/{request.param}")
+    without = visit(f"book/{request.param}.html")
+    without.page.route("**/embed.js*", lambda route: route.abort())
+    without.page.goto(without.address, wait_until="load")
+    without.settle(300)
+    yield here, without
+    without.page.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_without_the_script_a_page_is_as_if_its_widgets_were_taken_out(two, width):
+    for here in two:
+        here.window(*WIDTHS[width])
+    shown, heights = two[0].page.evaluate(WITHOUT_WIDGETS)
+    assert two[1].page.evaluate(SHOWN) == shown
+    assert two[1].page.evaluate(HEIGHTS) == pytest.approx(heights, abs=1)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -258,10 +282,9 @@ def test_nothing_jumps_when_a_control_moves(lecture, width):
 def test_what_can_be_held_or_pressed_stands_out(lecture, scheme):
     lecture.window(*WIDTHS["laptop"])
     lecture.page.keyboard.press("Tab")
-    lecture.page.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
-    lecture.settle(400)  # colours fade
+    lecture.prefer(scheme)
     found = lecture.page.evaluate(CONTRASTS)
-    lecture.page.evaluate("document.documentElement.dataset.theme = 'light'")
+    lecture.prefer("light")
     assert found
     assert [(what, round(seen, 2)) for what, least, seen in found if seen < least] == []
     assert lecture.trouble() == []

@@ -37,7 +37,7 @@ def shares(colour: tuple[int, int, int]) -> list[float]:
 @pytest.mark.parametrize("where", ["div.cell_output img:not(.widget-image)", "img.widget-image"])
 def test_in_the_dark_white_is_the_ground_and_hues_stay(visit, where):
     page = f"book/{solutions.lectures()[0].stem}.html"
-    with visit(page, color_scheme="dark", viewport={"width": 1280, "height": 900}) as here:
+    with visit(page, scheme="dark") as here:
         figure = here.page.query_selector(f".bd-article {where}")
         figure.evaluate(
             """(each, [address, width]) => { each.src = address; each.style.width = `${width}px`;

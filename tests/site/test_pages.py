@@ -1,9 +1,15 @@
-"""Every page over http in the light and from its folder in the dark: whole, and narrow enough."""
+"""Every page from its folder, in the light and in the dark: whole, and narrow enough.
+
+Pages of each kind also over http, for a reader who prefers the dark (see ``kinds``).
+"""
 
 import io
+import json
+import re
 
 import accessibility
 import build
+import kinds
 import pytest
 import solutions
 from PIL import Image, ImageStat
@@ -11,6 +17,9 @@ from PIL import Image, ImageStat
 PAGES = solutions.pages()
 HEAVIEST = 3_000_000  # bytes of a page and its pictures
 
+STATE = re.compile(
+    r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.S
+)
 FORMULAS = """() => [...document.querySelectorAll('.math')].map(
     each => [each.textContent.slice(0, 60), !!each.querySelector('mjx-container'),
         !!each.querySelector('mjx-merror')])"""
@@ -49,15 +58,12 @@ SILENT = """() => [...document.querySelectorAll('.bd-article :is(table, div.math
 
 @pytest.fixture(
     scope="module",
-    params=[(page, *way) for page in PAGES for way in (("http", "light"), ("file", "dark"))],
+    params=[(page, "file") for page in PAGES] + [(page, "http") for page in kinds.PAGES],
     ids="-".join,
 )
 def opened(request, shared):
     """A page that all tests of this module share: the last ones leave it narrow and unfolded."""
-    page, how, scheme = request.param
-    here = shared(page, how)
-    here.scheme = scheme
-    return here
+    return shared(*request.param)
 
 
 def test_page_is_whole_and_asks_no_other_host(opened):
@@ -90,13 +96,18 @@ CODE = """() => {
 }"""
 
 
-def test_axe_finds_nothing_serious(opened):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(opened, scheme):
     assert opened.page.evaluate("document.documentElement.dataset.theme") == opened.scheme
+    if scheme == "light" and opened.scheme == "dark":
+        pytest.skip("what is opened in the dark")
+    opened.prefer(scheme)
     # In the dark only colours differ.
-    found = accessibility.faults(opened.page, MANY, colours_only=opened.scheme == "dark")
+    found = accessibility.faults(opened.page, MANY, colours_only=scheme == "dark")
     bad = [fault for fault in found if not _is_bibliography(fault[2])]
     assert bad == []
     assert opened.page.evaluate(CODE) == [], "code that is hard to read"
+    opened.prefer(opened.scheme)
 
 
 def _is_bibliography(element: str) -> bool:
@@ -105,13 +116,13 @@ def _is_bibliography(element: str) -> bool:
 
 
 def test_figures_are_no_slabs_in_the_dark(opened):
-    if opened.scheme == "light":
-        pytest.skip("in the dark only")
+    opened.prefer("dark")
     figures = opened.page.query_selector_all(".bd-article div.cell_output img:not(.widget-image)")
     for figure in figures:
         if figure.is_visible():
             shown = Image.open(io.BytesIO(figure.screenshot())).convert("L")
             assert ImageStat.Stat(shown).mean[0] < 80, figure.get_attribute("alt")
+    opened.prefer(opened.scheme)
 
 
 def test_formulas_in_a_line_are_text(opened):
@@ -130,6 +141,17 @@ def test_phone_has_no_sideways_scroll(opened):
     assert opened.trouble() == []
 
 
+def test_the_kinds_of_pages_have_every_kind_of_widget(roots):
+    def widgets(pages) -> set[str]:
+        texts = [(build.SITE / f"{page}.html").read_text(encoding="utf-8") for page in pages]
+        states = [json.loads(found) for text in texts for found in STATE.findall(text)]
+        every = [each for state in states for each in state["state"].values()]
+        names = {each["model_name"] for each in every} - {"LabelModel"}
+        return names | {f"drawing {'drawing-place' in text}" for text in texts}
+
+    assert widgets(kinds.PAGES) == widgets(PAGES)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_page_weighs_little(roots, page):
     file = build.SITE / f"{page}.html"
@@ -144,7 +166,7 @@ def test_first_page_leads_to_the_book(visit):
     here.page.wait_for_url("**/book/index.html")
     here.page.wait_for_selector(".bd-article h1")
     assert here.trouble() == []
-    here.context.close()
+    here.page.close()
 
 
 def test_licences_of_the_fetched_assets_stand_in_the_site(roots):

@@ -144,7 +144,7 @@ def test_every_prediction_has_its_answer_folded_below_it(lecture):
 @pytest.fixture(scope="module")
 def trial(visit):
     """A page with two predictions, in the place of the title page's text."""
-    here = visit("book/index.html", viewport={"width": 1280, "height": 900})
+    here = visit("book/index.html")
     text = (build.SITE / "book/index.html").read_text(encoding="utf-8")
     head, article, rest = text.partition('<article class="bd-article">')
     here.replaced = head + article + TRIAL + rest
@@ -173,16 +173,18 @@ def test_a_prediction_is_chosen_by_click_and_by_key(trial):
     assert trial.trouble() == []
 
 
-def test_without_a_script_a_prediction_is_a_lettered_list(visit):
-    here = visit("book/index.html", java_script_enabled=False)
+def test_without_a_script_a_prediction_is_a_lettered_list(browser, roots):
+    context = browser.new_context(java_script_enabled=False)
+    page, address = context.new_page(), f"{roots['file']}book/index.html"
     text = (build.SITE / "book/index.html").read_text(encoding="utf-8")
     head, article, rest = text.partition('<article class="bd-article">')
-    here.replaced = head + article + TRIAL + rest
-    here.page.goto(here.address)
-    items = here.page.locator(".predict").first.locator("li")
+    body = head + article + TRIAL + rest
+    page.route(address, lambda route: route.fulfill(body=body, content_type="text/html"))
+    page.goto(address)
+    items = page.locator(".predict").first.locator("li")
     assert items.count() == 2 and items.last.is_visible()
     marker = "each => getComputedStyle(each).listStyleType"
     assert items.first.evaluate(marker) == "upper-alpha"
-    here.page.locator("#first-answer summary").click()
-    assert here.page.locator("#first-answer p").is_visible()
-    here.context.close()
+    page.locator("#first-answer summary").click()
+    assert page.locator("#first-answer p").is_visible()
+    context.close()
