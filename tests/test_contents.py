@@ -31,11 +31,6 @@ def test_the_title_page_lists_the_lectures_in_their_order():
     assert listed == LECTURES
 
 
-def test_lectures_that_are_announced_are_not_yet_written():
-    announced = re.findall(r"^\| *[IVX]* *\| \*([\w-]+)\* \|", read("book/index.md"), re.M)
-    assert announced and not set(announced) & {page for part in PARTS.values() for page in part}
-
-
 @pytest.mark.parametrize("part", PARTS)
 def test_the_readme_lists_the_pages_in_their_order(part):
     lines = [line.split("  ") for line in read("README.md").splitlines()]
