@@ -97,6 +97,8 @@ class Visit:
 
     def as_opened(self) -> "Visit":
         """Undo what a test did to the page: folds, window, address, medium, colours."""
+        # Another page may have been opened in front of it, and Chromium slows one that is behind.
+        self.page.bring_to_front()
         self.page.evaluate("dispatchEvent(new Event('afterprint'))")
         self.page.emulate_media(media="screen")
         self.prefer(self.scheme)
