@@ -28,7 +28,7 @@ timings: $(BASE) ## seconds of each lecture and of the ten dearest cells, as exe
 	@$(BIN)/python book/_ext/build.py --if-stale
 	@$(BIN)/python book/_ext/timings.py
 
-# The workers are as many as the cores, so each has one thread: more would wait for each other.
+# The workers are one more than the cores (tests/conftest.py), so each has one thread.
 test: $(EXTRA) ## install, then all that CI checks: form, unit tests, every lecture's verdicts and solutions, the site in a browser
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)

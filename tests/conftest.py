@@ -26,10 +26,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """As many workers of `-n auto` as lectures are executed side by side."""
+    """One worker of `-n auto` more than cores: a test in the browser waits half of its time."""
     import execute  # of book/_ext
 
-    return execute.workers()
+    return execute.workers() + 1
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -23,6 +23,8 @@ PROCESSES = ("system", "popen", "exec", "spawn", "posix_spawn")
 HARMLESS = {"importlib": {"util", "metadata", "resources"}, "importlib.util": {"find_spec"}}
 HARMLESS |= {"importlib.machinery": set(), "importlib.abc": set(), "imp": set(), "runpy": set()}
 HARMLESS |= {"pkgutil": set(), "zipimport": set(), "subprocess": set(), "pickle": set()}
+# Modules which start an interpreter that runs this very module, and nothing else.
+OWN_PROCESSES = {"nlgnotes.networks.expert_parallel"}
 
 
 class Package:
@@ -80,7 +82,8 @@ class Package:
             if tree is None:
                 self._known[module] = set(), True
             else:
-                self._known[module] = self._named(tree, module), loads_by_name(tree)
+                by_name = loads_by_name(tree) and module not in OWN_PROCESSES
+                self._known[module] = self._named(tree, module), by_name
         return self._known[module]
 
     def _named(self, tree: ast.AST, module: str) -> set[str]:

@@ -44,9 +44,9 @@ def test_each_expert_has_the_best_of_its_column(tokens, experts, data):
             assert gates[row, expert].tolist() == [column[t] for t in best]
 
 
-@pytest.mark.parametrize("shared", [0, 1])
-def test_the_answer_is_the_sum_over_the_experts_that_chose(shared):
-    moe, x = layer(shared=shared), states()
+@pytest.mark.parametrize("always", [0, 1])  # shared experts
+def test_the_answer_is_the_sum_over_the_experts_that_chose(always):
+    moe, x = layer(shared=always), states()
     wanted = moe.shared_answer(x.flatten(0, 1)).view_as(x).clone()
     for row in range(len(x)):
         places, gates = expert_choice(x[row] @ moe.gate, expert_capacity(8, 4, 1.5))
