@@ -162,9 +162,9 @@ def expert_fractions(
         ValueError: as :func:`expert_counts`.
 
     >>> expert_fractions(torch.tensor([[0], [0], [0], [1]]), 2)
-    tensor([0.7500, 0.2500])
+    tensor([0.7500, 0.2500], dtype=torch.float64)
     """
-    return expert_counts(chosen, experts) / chosen.numel()
+    return expert_counts(chosen, experts).double() / chosen.numel()
 
 
 def switch_loss(
@@ -192,7 +192,7 @@ def switch_loss(
     """
     _check_amounts("probabilities", probabilities, rows=2)
     tokens, experts = probabilities.shape
-    fractions = expert_counts(chosen, experts).to(probabilities.dtype) / chosen.numel()
+    fractions = expert_fractions(chosen, experts).to(probabilities.dtype)
     if len(chosen) != tokens:
         raise ValueError(
             f"chosen must have a row for each of {tokens} probabilities; got {len(chosen)}"

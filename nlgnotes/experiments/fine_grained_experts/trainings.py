@@ -5,6 +5,7 @@ Taught in: book/fine-grained-experts.ipynb.
 
 from collections.abc import Callable
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 from nlgnotes.experiments.experiment import Experiment
@@ -85,9 +86,6 @@ EXPERIMENT = Experiment(
             "documents": 400,
         },
     },
-    headline=lambda data: (
-        sum(run["experts"]["whole"]["mean"] for run in data["choice"].values())
-        / len(data["choice"])
-    ),
+    headline=lambda data: fmean(run["experts"]["whole"]["mean"] for run in data["choice"].values()),
     tolerance=0.02,
 )

@@ -14,7 +14,7 @@ from torch import Tensor
 from nlgnotes.equations import load_balancing as lb
 from nlgnotes.networks.moe import MoELayer, Routing
 
-__all__ = ["ARMS", "Balance", "balancing_loss", "measures", "move_biases"]
+__all__ = ["ARMS", "Balance", "balancing_loss", "measures", "move_biases", "rounded"]
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,15 @@ def measures(routing: Routing) -> dict[str, Any]:
     """
     counts = routing.counts
     return {
-        "cv_importance": _round(lb.squared_cv(lb.importance(routing.gates)).sqrt()),
-        "cv_load": _round(lb.squared_cv(counts.double()).sqrt()),
-        "max_over_mean": _round(lb.max_over_mean(counts)),
-        "violation": _round(lb.max_violation(counts)),
+        "cv_importance": rounded(lb.squared_cv(lb.importance(routing.gates)).sqrt()),
+        "cv_load": rounded(lb.squared_cv(counts.double()).sqrt()),
+        "max_over_mean": rounded(lb.max_over_mean(counts)),
+        "violation": rounded(lb.max_violation(counts)),
         "dead": lb.dead_experts(counts, 0.01),
         "counts": counts.tolist(),
     }
 
 
-def _round(number: Tensor | float) -> float:
+def rounded(number: Tensor | float) -> float:
+    """One number to four digits after the point, as a measurement keeps it."""
     return round(float(number), 4)

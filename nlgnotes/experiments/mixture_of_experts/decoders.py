@@ -5,6 +5,7 @@ Taught in: book/mixture-of-experts.ipynb.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from nlgnotes.experiments.mixture_of_experts.balance import (
     balancing_loss,
     measures,
     move_biases,
+    rounded,
 )
 from nlgnotes.experiments.mixture_of_experts.specialisation import (
     explained_share,
@@ -134,12 +136,12 @@ def specialisation(
     words = permuted_labels(word_classes, chance, 20)
     return {
         "topic": {
-            "share": _round(explained_share(first, sample.topics[row])),
-            "control": [_round(explained_share(first, other[row])) for other in topics],
+            "share": rounded(explained_share(first, sample.topics[row])),
+            "control": [rounded(explained_share(first, other[row])) for other in topics],
         },
         "word class": {
-            "share": _round(explained_share(first, word_classes)),
-            "control": [_round(explained_share(first, other)) for other in words],
+            "share": rounded(explained_share(first, word_classes)),
+            "control": [rounded(explained_share(first, other)) for other in words],
         },
     }
 
@@ -174,7 +176,7 @@ def one_run(language: Newswire, balance: Balance, settings: Settings, seed: int)
         noisy = model.routed(batch.inputs, stream("test-noise"), mask=batch.mask)[1]
     gradients, mask = gradient_norms(model, batch), batch.mask.flatten()
     return {
-        "gap": _round(gap / fresh.lengths.sum()),
+        "gap": rounded(gap / fresh.lengths.sum()),
         "seconds": round(seconds, 1),
         "layers": [
             {
@@ -213,11 +215,7 @@ def measure(
     for s, arm in tqdm(jobs, disable=not progress, unit="run", ascii=True, dynamic_ncols=False):
         act = partial(one_run, language, ARMS[arm], settings, s)
         runs[arm].append(keep(f"{arm}-{s}", act))
-    return {"floor": _round(floor.value), "runs": runs}
-
-
-def _round(number: Tensor | float) -> float:
-    return round(float(number), 4)
+    return {"floor": rounded(floor.value), "runs": runs}
 
 
 EXPERIMENT = Experiment(
@@ -242,8 +240,6 @@ EXPERIMENT = Experiment(
         "test": 512,
         "seeds": 4,
     },
-    headline=lambda data: (
-        sum(run["gap"] for run in data["runs"]["Switch 0.1"]) / len(data["runs"]["Switch 0.1"])
-    ),
+    headline=lambda data: fmean(run["gap"] for run in data["runs"]["Switch 0.1"]),
     tolerance=0.1,
 )

@@ -6,6 +6,7 @@ often have. Taught in: book/mixture-of-experts.ipynb.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -219,9 +220,6 @@ EXPERIMENT = Experiment(
             },
         },
     },
-    headline=lambda data: (
-        sum(run["cv_load"] for run in data["runs"]["common mean"]["noise"])
-        / len(data["runs"]["common mean"]["noise"])
-    ),
+    headline=lambda data: fmean(run["cv_load"] for run in data["runs"]["common mean"]["noise"]),
     tolerance=0.5,
 )

@@ -48,7 +48,7 @@ def explained_share(
 def permuted_labels(
     labels: Int[Tensor, " groups"], generator: torch.Generator, times: SupportsIndex
 ) -> Int[Tensor, "times groups"]:
-    """The labels in other orders: as many of each as before, and none where it belongs.
+    """The labels in random orders: as many of each as before.
 
     What has one label as a whole (a document and its topic) is permuted as a whole.
 

@@ -10,6 +10,7 @@ from nlgnotes.experiments.mixture_of_experts.balance import (
     balancing_loss,
     measures,
     move_biases,
+    rounded,
 )
 from nlgnotes.networks.moe import MoELayer
 from nlgnotes.randomness import generator
@@ -66,3 +67,7 @@ def test_measures_of_a_collapsed_layer():
         "dead": 1,
         "counts": [5, 5, 0],
     }
+
+
+def test_a_measurement_keeps_four_digits():
+    assert rounded(torch.tensor(0.12346)) == rounded(0.12354) == 0.1235
