@@ -112,7 +112,10 @@ def expert_networks(
         up, down: the experts' matrices.
         counts: how many rows each expert has; together all of them.
     """
-    return expert_products(F.gelu(expert_products(rows, up, counts)), down, counts)
+    hidden = expert_products(rows, up, counts)
+    # Without a gradient nobody asks for what GELU was given: no second array of this size.
+    hidden = F.gelu(hidden) if torch.is_grad_enabled() else torch.ops.aten.gelu_(hidden)
+    return expert_products(hidden, down, counts)
 
 
 class MoELayer(nn.Module):
@@ -213,9 +216,10 @@ class MoELayer(nn.Module):
         order = chosen.argsort(stable=True)[: int(routing.kept.sum())]
         counts = torch.bincount(chosen[order], minlength=self.experts)
         tokens = order // self.k
-        answers = expert_networks(x[tokens], self.up, self.down, counts)
+        # As x[tokens] to the last bit, and several times as fast.
+        answers = expert_networks(x.index_select(0, tokens), self.up, self.down, counts)
         weighted = answers * routing.weights.flatten()[order, None]
-        return torch.zeros_like(x).index_add(0, tokens, weighted) + self.shared_answer(x)
+        return torch.zeros_like(x).index_add_(0, tokens, weighted) + self.shared_answer(x)
 
     def answer_densely(
         self, x: Float[Tensor, "tokens width"], routing: Routing

@@ -139,6 +139,19 @@ def test_both_roads_of_the_products_agree():
     assert torch.allclose(answers[8], F.gelu(rows[8] @ up[3]) @ down[3], atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("hidden_width", [12, 13])  # with a grouped product, and without
+@pytest.mark.parametrize("capacity", [None, 1])
+def test_without_a_gradient_the_answers_are_the_same_bits(dtype, hidden_width, capacity):
+    moe, x = layer(hidden=hidden_width, shared=1, dtype=dtype), hidden(dtype=dtype)
+    before = [v.clone() for v in (x, *moe.parameters())]
+    routing = moe.route(x, capacity=capacity)
+    with torch.no_grad():
+        without = moe.answer(x, routing)
+    assert torch.equal(without, moe.answer(x, routing))
+    assert all(map(torch.equal, before, (x, *moe.parameters())))  # GELU in place spoils neither
+
+
 def test_half_precision_and_nothing_chosen_twice():
     moe, x = layer(width=16, hidden=16).bfloat16(), hidden(9, 16).bfloat16()
     out, routing = moe(x)
