@@ -156,7 +156,7 @@ def _changed(
     at = _places(seen.flatten())
     flat = logits.flatten()
     new = rule(flat.index_select(0, at))
-    scores = flat.scatter(0, at, new).view(logits.shape)
+    scores = flat.index_copy(0, at, new).view(logits.shape)
     # A penalty can overflow the precision; what it leaves finite makes no row ill. A sum is finite
     # only if all that it adds is.
     if not math.isfinite(float(new.detach().sum())):

@@ -173,3 +173,18 @@ def test_a_penalty_is_differentiable():
     x, seen = scores(7).requires_grad_(), torch.rand(20, 30, generator=generator(7, "s")) < 0.3
     ctrl_penalty(x, seen, 2).sum().backward()
     assert torch.equal(x.grad, torch.where(seen, 0.5, 1.0).double())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_scores_and_gradient_are_those_of_where(dtype, share):
+    x, seen = torch.linspace(-3, 3, 35).view(5, 7).to(dtype), torch.linspace(0, 1, 35) < share
+    found = []
+    for act in (
+        repetition_penalty,
+        lambda a, g, t: torch.where(g, torch.where(a < 0, a * t, a / t), a),
+    ):
+        leaf = x.clone().requires_grad_()
+        out = act(leaf, seen.view(5, 7), 1.5)
+        found.append((out.detach(), *torch.autograd.grad(out.square().sum(), leaf)))
+    assert all(map(torch.equal, *found))
