@@ -19,7 +19,8 @@ import ledger_table
 import solutions
 
 FOLDER = Path(__file__).resolve().parent.parent / "ledger"
-HEAD = ("lecture", "claims", "hold", "in part", "not at this scale", "seeds", "minutes", "the runs")
+VERDICTS = ("holds", "in part", "not at this scale")
+HEAD = ("lecture", "claims", *VERDICTS, "seeds", "minutes", "the runs")
 
 
 class _Ledger(SphinxDirective):
@@ -66,12 +67,12 @@ class Lectures(_Ledger):
             total += count
             minutes = sum(run["seconds"] for run in packed["runs"]) / 60
             to_rows = nodes.reference("", str(len(found)), refuri=f"#{name}")
-            words = [str(count[word]) for word in HEAD[2:5]]
+            words = [str(count[word]) for word in VERDICTS]
             cells = [self._lecture(name), to_rows, *map(nodes.Text, words)]
             cells += [nodes.Text(str(len(packed["runs"]))), nodes.Text(f"{minutes:.0f}")]
             body += _row(*cells, self._download(name))
         group += body
-        said = ", ".join(f"{total[word]} {word}" for word in HEAD[2:5])
+        said = ", ".join(f"{total[word]} {word}" for word in VERDICTS)
         return [table, nodes.paragraph("", f"Together {sum(total.values())} claims: {said}.")]
 
     def _lecture(self, name: str) -> nodes.Node:

@@ -3,7 +3,6 @@
 import html
 
 from nlgnotes.claims.row import digits
-from nlgnotes.intervals import Interval
 
 REPLICATED = {
     "fresh data": "fresh data, fixed models",
@@ -12,7 +11,7 @@ REPLICATED = {
     None: "the same lines",
 }
 # What a column sorts by stands in its cells' data-sort.
-HEAD = ("claim", "verdict", "held", "ours, over the seeds", "the paper", "replication")
+HEAD = ("claim", "verdict", "held", "numbers", "replication")
 
 
 def table(rows: list[dict], lectures: list[str]) -> str:
@@ -41,8 +40,7 @@ def _row(row: dict, first: bool) -> str:
     cells = (
         _cell("verdict", _verdict(row["verdict"]), len(row["seeds"]) - row["held"]),
         _cell("held", _held(row), row["held"] / len(row["seeds"])),
-        _cell("ours, over the seeds", _ours(row)),
-        _cell("the paper", _paper(row)),
+        _cell("numbers", _numbers(row)),
         _cell("replication", _text(REPLICATED[row["replicated"]])),
     )
     facts = {
@@ -76,26 +74,21 @@ def _held(row: dict) -> str:
     return f"{row['held']} of {len(row['seeds'])}<small>{share}</small>"
 
 
-def _ours(row: dict) -> str:
-    """The mean over the seeds with its interval, part by part, and what stands against it."""
+def _numbers(row: dict) -> str:
+    """Ours, part by part; what was asked and what stands against it; and the paper's figure."""
     lines = []
     for part, number in row["ours"].items():
         if number is not None:
-            shown = number if isinstance(number, Interval) else float(number)
-            lines.append(f"{part}: {digits(shown)}" if part else digits(shown))
+            lines.append(f"{part}: {digits(number)}" if part else digits(number))
     if lines and row["unit"]:
         lines[-1] = f"{lines[-1]} {row['unit']}"
-    words = "<br>".join(map(_text, lines))
-    asked = f"<small>asked: {_text(row['margin'])}</small>" if row["kind"] == "finding" else ""
-    against = f"<small>control: {_text(row['control'])}</small>" if row["control"] else ""
-    return words + asked + against
-
-
-def _paper(row: dict) -> str:
-    if row["paper"] is None:
-        return ""
-    source = f"<small>{_text(row['source'])}</small>" if row["source"] else ""
-    return _text(row["paper"]) + source
+    small = {
+        "asked": row["margin"] if row["kind"] == "finding" else None,
+        "control": row["control"],
+        "the paper": row["paper"] and ", ".join(filter(None, (row["paper"], row["source"]))),
+    }
+    below = [f"<small>{name}: {_text(words)}</small>" for name, words in small.items() if words]
+    return "<br>".join(map(_text, lines)) + "".join(below)
 
 
 def _text(words: str) -> str:

@@ -94,6 +94,6 @@
     }
   };
   addEventListener("hashchange", go);
+  addEventListener("load", () => setTimeout(go)); // after the browser's own way to the place
   show();
-  go();
 })();
