@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nlgnotes.intervals import Interval, mean_interval, wilson_interval
 
-__all__ = ["gather", "read_runs"]
+__all__ = ["SAME", "check_run", "gather", "read_runs", "verdict"]
 
 # What a claim is; the seed must not change it.
 SAME = ("id", "kind", "sentence", "margin", "replicated", "paper", "source", "unit")
