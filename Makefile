@@ -9,10 +9,12 @@ SOURCES := nlgnotes tests book
 NAME ?=
 GROUP ?=
 REPEATS ?=
+SEEDS ?= 20
+SCHEDULER ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book timings test format notebooks lab models bench clean
+.PHONY: help book ledger timings test format notebooks lab models bench clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -23,6 +25,9 @@ help: ## say what there is
 
 book: $(BASE) ## install, execute every lecture, build the site; prints the path to open
 	@$(BIN)/python book/_ext/build.py
+
+ledger: $(BASE) ## every lecture under SEEDS=20 seeds, into book/ledger (hours; goes on where it stopped); NAME=one lecture, SCHEDULER=a Dask address
+	@$(BIN)/python book/_ext/ledger_run.py --seeds $(SEEDS) $(if $(NAME),--name $(NAME)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 timings: $(BASE) ## seconds of each lecture and of the ten dearest cells, as executed last (all: _build/timings.json)
 	@$(BIN)/python book/_ext/build.py --if-stale

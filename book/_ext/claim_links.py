@@ -8,11 +8,15 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 RECORDED = re.compile(r"\.record\(\s*f?[\"']([^\"']+)[\"']")
+TABLE = re.compile(r"^ledger\.table\(\)", re.MULTILINE)
 VERDICT = re.compile(r"^[^.\s]+\.(\S+)  (holds|fails)$", re.MULTILINE)
 
 
-def with_links(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with a ``{claims}`` directive after each cell that records claims."""
+def with_links(notebook: nbformat.NotebookNode, lecture: str = "") -> nbformat.NotebookNode:
+    """The notebook with a ``{claims}`` directive after each cell that records claims.
+
+    After the table of all claims a named lecture has an ``{over-seeds}`` (see ``ledger_page``).
+    """
     verdicts = dict(VERDICT.findall("\n".join(_printed(notebook))))
     copy = nbformat.from_dict(notebook)
     copy.cells = []
@@ -21,6 +25,8 @@ def with_links(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type == "code" and (ids := recorded(cell.source, verdicts)):
             lines = "\n".join(f"{name} {verdicts[name]}" for name in ids)
             copy.cells.append(nbformat.v4.new_markdown_cell(f"```{{claims}}\n{lines}\n```"))
+        if lecture and cell.cell_type == "code" and TABLE.search(cell.source):
+            copy.cells.append(nbformat.v4.new_markdown_cell(f"```{{over-seeds}} {lecture}\n```"))
     return copy
 
 
@@ -59,7 +65,7 @@ def add_links(app: Sphinx, page: str, source: list[str]) -> None:
     """Before a notebook is parsed; its code cells stay as they are, and so does what they gave."""
     if app.env.doc2path(page).endswith(".ipynb"):
         notebook = nbformat.reads(source[0], as_version=4)
-        source[0] = nbformat.writes(with_links(notebook))
+        source[0] = nbformat.writes(with_links(notebook, page.split("/")[-1]))
 
 
 def setup(app: Sphinx) -> dict:

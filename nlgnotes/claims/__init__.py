@@ -1,6 +1,5 @@
 """The ledger of claims: the paper's figure, ours, its margin and control, and the verdict."""
 
-from nlgnotes.claims.gathering import gather
 from nlgnotes.claims.ledger import Ledger
 from nlgnotes.claims.margins import Margin, above, below, within
 from nlgnotes.claims.row import Claim, Control
@@ -15,6 +14,5 @@ __all__ = [
     "Table",
     "above",
     "below",
-    "gather",
     "within",
 ]

@@ -12,6 +12,7 @@ __all__ = [
     "Control",
     "Measured",
     "Number",
+    "digits",
     "finite",
     "saved_row",
     "table_row",
@@ -89,12 +90,12 @@ def _lines(ours: Measured | str, unit: str) -> tuple[str, ...]:
     if isinstance(ours, str):
         return (f"{ours} {unit}".rstrip(),)
     if not isinstance(ours, dict):
-        return (f"{_digits(ours)} {unit}".rstrip(),)
-    named = [f"{name}: {_digits(part)}" for name, part in ours.items()]
+        return (f"{digits(ours)} {unit}".rstrip(),)
+    named = [f"{name}: {digits(part)}" for name, part in ours.items()]
     return (*named, unit) if unit else tuple(named)
 
 
-def _digits(number: Number) -> str:
+def digits(number: Number) -> str:
     """The number with as many decimals as give its error two significant digits."""
     if not isinstance(number, Interval):
         return f"{number + 0:.4g}".replace("-", "−")  # no minus before a zero

@@ -4,7 +4,8 @@
 Which function for which data:
 
 * one number per independent unit: :func:`mean_interval`, :func:`paired_difference`;
-* yes or no per unit: :func:`binomial_interval`, :func:`paired_proportions`;
+* yes or no per unit: :func:`binomial_interval`, :func:`wilson_interval` (narrower),
+  :func:`paired_proportions`;
 * total over total, as in nats per token: :func:`ratio_of_totals`;
 * trainings that share prompts: :func:`two_way_interval`;
 * another function of means, of 8 units or more: :func:`bootstrap_interval`;
@@ -15,7 +16,11 @@ from nlgnotes.intervals.bootstrap import bootstrap_interval, bootstrap_means, pe
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.jackknife import jackknife_draws, jackknife_interval, two_way_interval
 from nlgnotes.intervals.means import mean_interval, paired_difference, ratio_of_totals
-from nlgnotes.intervals.proportions import binomial_interval, paired_proportions
+from nlgnotes.intervals.proportions import (
+    binomial_interval,
+    paired_proportions,
+    wilson_interval,
+)
 
 __all__ = [
     "Interval",
@@ -30,4 +35,5 @@ __all__ = [
     "percentile_interval",
     "ratio_of_totals",
     "two_way_interval",
+    "wilson_interval",
 ]

@@ -3,13 +3,13 @@
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.sample import check_confidence, read_pairs, zeros_and_ones
 from nlgnotes.validation import check_count
 
-__all__ = ["binomial_interval", "paired_proportions"]
+__all__ = ["binomial_interval", "paired_proportions", "wilson_interval"]
 
 
 def binomial_interval(
@@ -30,6 +30,31 @@ def binomial_interval(
     tail, failures = (1 - confidence) / 2, trials - successes
     low = special.betaincinv(successes, failures + 1, tail) if successes else 0.0
     high = special.betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
+    return Interval(successes / trials, float(low), float(high), trials)
+
+
+def wilson_interval(
+    successes: SupportsIndex, trials: SupportsIndex, confidence: SupportsFloat = 0.95
+) -> Interval:
+    r"""A proportion with Wilson's interval: all shares p that a score test would not reject.
+
+    With :math:`\hat p` the share of successes, n trials and the normal quantile z, the p with
+    :math:`|\hat p - p| \le z \sqrt{p (1 - p) / n}`. It covers ``confidence`` on average over p,
+    and less for some p, where :func:`binomial_interval` never does.
+
+    Raises:
+        ValueError: ``trials`` below 1, ``successes`` outside [0, trials], or an ill confidence.
+
+    Source: Wilson 1927 (doi 10.1080/01621459.1927.10502953), computed by scipy.
+
+    >>> print(wilson_interval(20, 20))
+    1 [0.8389, 1]
+    """
+    trials, successes = check_count("trials", trials), check_count("successes", successes, 0)
+    confidence = check_confidence(confidence)
+    if successes > trials:
+        raise ValueError(f"successes must not exceed trials ({trials}); got {successes}")
+    low, high = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
     return Interval(successes / trials, float(low), float(high), trials)
 
 
