@@ -1,11 +1,13 @@
 """How the book is built: what a lecture depends on, how lectures are executed, and `make`."""
 
+import ast
 import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -349,6 +351,19 @@ def test_sources_that_change_during_the_execution_are_not_kept(book, capsys):
     with pytest.raises(execute.ExecutionError, match="failed: book/moving"):
         run(book, "moving")
     assert "changed while it was executed" in capsys.readouterr().out
+
+
+def test_no_thread_beside_the_main_one_parses(book, monkeypatch):
+    """Python 3.11 counts the depth of a tree once for all its threads."""
+    parse, threads = ast.parse, set()
+
+    def noted(*args, **options):
+        threads.add(threading.current_thread())
+        return parse(*args, **options)
+
+    monkeypatch.setattr(ast, "parse", noted)
+    run(book, "alone")
+    assert threads == {threading.main_thread()}
 
 
 def test_the_longest_is_first(book):
