@@ -34,9 +34,9 @@ def digest(*places: str) -> str:
     return total.hexdigest()
 
 
-def is_current(site: Path = SITE) -> bool:
-    """Whether the site in place was built from exactly these sources."""
-    stamp = site / ".sources"
+def is_current(site: Path | None = None) -> bool:
+    """Whether the site in place, or another edition of it, is of exactly these sources."""
+    stamp = (site or SITE) / ".sources"
     return stamp.is_file() and stamp.read_text() == digest_of_sources()
 
 
