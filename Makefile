@@ -14,7 +14,7 @@ SCHEDULER ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book ledger timings test format notebooks lab models bench clean
+.PHONY: help book ledger timings test format notebooks lab models bench clean student handouts
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -53,6 +53,14 @@ notebooks: $(BASE) ## each lecture as a plain notebook for JupyterLab, VS Code a
 
 lab: notebooks ## JupyterLab on the plain notebooks
 	@$(BIN)/python book/_ext/notebooks_lab.py
+
+student: $(BASE) ## the site and the plain notebooks without solutions: _build/student/site, _build/student/notebooks
+	@$(BIN)/python book/_ext/build.py --if-stale
+	@$(BIN)/python book/_ext/student.py
+
+handouts: $(EXTRA) ## one A4 sheet a lecture, as PDF: _build/handouts
+	@$(BIN)/python book/_ext/build.py --if-stale
+	@PYTHONPATH=tests:book/_ext $(BIN)/python book/_ext/handouts.py
 
 models: $(BASE) ## make the shipped models and measurements again, or one: make models NAME=newswire-lm
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)

@@ -89,8 +89,8 @@ def _predictions(cells: list[NotebookNode], prose: str) -> Iterator[str]:
 
 def _boxes(prose: str) -> Iterator[str]:
     for title in re.findall(r"^:{3,}\{dropdown\}(.*)$", prose, re.M):
-        if not re.match(r" (?:Answer$|Deeper: \S)", title):
-            yield f"a folded box must be an Answer or Deeper: {title.strip()!r}"
+        if not re.match(r" (?:Answer$|Hint$|Deeper: \S)", title):
+            yield f"a folded box must be an Answer, a Hint or Deeper: {title.strip()!r}"
 
 
 def _exercises(prose: str) -> Iterator[str]:

@@ -82,7 +82,7 @@ def test_a_good_lecture_has_no_fault():
         (lecture(question=f"{QUESTION}\n\n{ANSWER}", answer=""), "must follow its question's"),
         (lecture(answer=ANSWER.replace("**B.** ", "")), "begin with its letter"),
         (lecture(QUESTION, QUESTION, figure("fig-d"), ANSWER), "two predictions"),
-        (lecture(":::{dropdown} More\nSo.\n:::"), "an Answer or Deeper"),
+        (lecture(":::{dropdown} More\nSo.\n:::"), "an Answer, a Hint or Deeper"),
         (lecture("See exercise 2."), "named by"),
         (lecture("See Exercise {ref}`ex-a`."), "named by"),
         (lecture(folded(), folded(), folded()), "3 fold bars"),

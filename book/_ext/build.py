@@ -34,10 +34,10 @@ def digest(*places: str) -> str:
     return total.hexdigest()
 
 
-def is_current() -> bool:
-    """Whether the site in place was built from exactly these sources."""
-    stamp = SITE / ".sources"
-    return stamp.is_file() and stamp.read_text() == _sources()
+def is_current(site: Path | None = None) -> bool:
+    """Whether the site in place, or another edition of it, is of exactly these sources."""
+    stamp = (site or SITE) / ".sources"
+    return stamp.is_file() and stamp.read_text() == digest_of_sources()
 
 
 def build() -> Path:
@@ -46,37 +46,51 @@ def build() -> Path:
     Exits when a page or a cell fails, and leaves the last good site where it is.
     """
     fetch_assets.main()
-    sources = _sources()
+    sources = digest_of_sources()
     try:
         execute.fill(WORK / "_build" / EXECUTED, ROOT, solutions.pages())
     except execute.ExecutionError as error:
-        sys.exit(f"the book was not built: {error}{_last_good()}")
-    for leftover in (WORK / "_build").iterdir():
+        sys.exit(f"the book was not built: {error}{_last_good(SITE)}")
+    return write(WORK, SITE, sources)
+
+
+def write(work: Path, site: Path, sources: str, config: Path = ROOT / "_config.yml") -> Path:
+    """Write a site from the executed notebooks and put it in place; returns its first page.
+
+    Args:
+        work: where Jupyter Book builds.
+        site: where the site goes, once all of it is there.
+        sources: the checksum of what it is built from.
+        config: Jupyter Book's configuration.
+    """
+    (work / "_build").mkdir(parents=True, exist_ok=True)
+    for leftover in (work / "_build").iterdir():
         if leftover.is_dir() and leftover.name != EXECUTED:
             shutil.rmtree(leftover)
-    command = ["build", str(ROOT), "--path-output", str(WORK), "--all", "-W", "-n", "--keep-going"]
+    command = ["build", str(ROOT), "--path-output", str(work), "--config", str(config)]
+    command += ["--all", "-W", "-n", "--keep-going"]
     program = str(Path(sys.executable).with_name("jupyter-book"))
     if subprocess.run([program, *command], env=execute.environment()).returncode:
-        sys.exit(f"the book was not built: see the warnings and errors above{_last_good()}")
-    fresh, old = SITE.with_name("html.partial"), SITE.with_name("html.old")
+        sys.exit(f"the book was not built: see the warnings and errors above{_last_good(site)}")
+    fresh, old = site.with_name(f"{site.name}.partial"), site.with_name(f"{site.name}.old")
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
     unwanted = shutil.ignore_patterns(".doctrees", ".buildinfo")
-    shutil.copytree(WORK / "_build" / "html", fresh, ignore=unwanted)
+    shutil.copytree(work / "_build" / "html", fresh, ignore=unwanted)
     (fresh / ".sources").write_text(sources)
     (fresh / ".nojekyll").touch()
-    if SITE.exists():
-        SITE.rename(old)
-    fresh.rename(SITE)
+    if site.exists():
+        site.rename(old)
+    fresh.rename(site)
     shutil.rmtree(old, ignore_errors=True)
-    return SITE / "index.html"
+    return site / "index.html"
 
 
-def _last_good() -> str:
-    return f"; the last good site stays in {SITE}" if SITE.is_dir() else ""
+def _last_good(site: Path) -> str:
+    return f"; the last good site stays in {site}" if site.is_dir() else ""
 
 
-def _sources() -> str:
+def digest_of_sources() -> str:
     return digest("_config.yml", "_toc.yml", "book", "nlgnotes", "requirements.txt")
 
 
@@ -93,4 +107,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit(f"interrupted: what was executed is kept{_last_good()}")
+        sys.exit(f"interrupted: what was executed is kept{_last_good(SITE)}")
