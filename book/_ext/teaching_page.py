@@ -33,21 +33,20 @@ class Lectures(SphinxDirective):
 
     def link(self, name: str) -> pending_xref:
         """A link to a lecture, which shows its title."""
-        return self._reference("std", "doc", f"/book/{name}", "", explicit=False)
+        return self._reference("std", "doc", f"/book/{name}", explicit=False)
 
     def section(self, name: str, title: str) -> pending_xref:
         """A link to a section of a lecture."""
-        return self._reference("", SECTION, f"{name}#{title}", title)
+        return self._reference("", SECTION, f"{name}#{title}", *shown(title))
 
     def exercise(self, label: str) -> pending_xref:
         """A link to an exercise, which shows its number."""
-        return self._reference("std", "ref", label, label, explicit=False)
+        return self._reference("std", "ref", label, explicit=False)
 
-    def _reference(self, domain, kind, target, text, explicit=True) -> pending_xref:
+    def _reference(self, domain, kind, target, *text, explicit=True) -> pending_xref:
         options = {"refdomain": domain, "reftype": kind, "refexplicit": explicit, "refwarn": True}
-        found = pending_xref("", nodes.inline("", text), reftarget=target, **options)
-        found["refdoc"] = self.env.docname
-        return found
+        inside = nodes.inline("", "", *text)
+        return pending_xref("", inside, reftarget=target, refdoc=self.env.docname, **options)
 
 
 class Prerequisites(Lectures):
@@ -130,23 +129,25 @@ class TeachingPlan(Lectures):
 
     def _hour(self, hour: course.Hour) -> list[nodes.Node]:
         if hour.core:
-            text = nodes.Text(f", core: {hour.minutes} min")
+            text = nodes.Text(f", core: {hour.minutes}\N{NO-BREAK SPACE}min")
             return [nodes.paragraph("", "", self.link(hour.lecture), text)]
-        found = nodes.paragraph()
-        for i, (heading, minutes) in enumerate(hour.sections):
-            found += [nodes.Text("; " if i else ""), self.section(hour.lecture, heading)]
-            found += nodes.Text(f" {minutes}")
-        found += nodes.Text(f": {hour.minutes} min" if len(hour.sections) > 1 else " min")
-        return [found]
+        each = [(self.section(hour.lecture, name), minutes) for name, minutes in hour.sections]
+        return [listed("Optional", hour.minutes, each)]
 
     def _practice(self, hour: course.Hour, notebook) -> list[nodes.Node]:
         left = teaching.HOUR - hour.minutes
         fitting = course.fitting(notebook, left)
-        found = nodes.paragraph("", f"Practice, {left} min: ")
-        for i, exercise in enumerate(fitting):
-            found += [nodes.Text(", " if i else ""), self.exercise(exercise.label)]
-            found += nodes.Text(f" ({exercise.minutes})")
-        return [found if fitting else nodes.paragraph("", f"Questions, {left} min")]
+        each = [(self.exercise(exercise.label), exercise.minutes) for exercise in fitting]
+        return [listed("Practice", left, each)]
+
+
+def listed(what: str, minutes: int, each: list[tuple[nodes.Node, int]]) -> nodes.paragraph:
+    """A line of links, each with its minutes."""
+    found = nodes.paragraph("", f"{what}, {minutes}\N{NO-BREAK SPACE}min")
+    for i, (link, own) in enumerate(each):
+        found += [nodes.Text(", " if i else ": "), link]
+        found += nodes.Text(f"\N{NO-BREAK SPACE}({own})")
+    return found
 
 
 class ExerciseMinutes(Lectures):
@@ -229,7 +230,7 @@ def _blocks(cell) -> list[nodes.Node]:
     return [nodes.paragraph("", "", nodes.Text(cell) if isinstance(cell, str) else cell)]
 
 
-def resolve(app: Sphinx, env, node: pending_xref, shown: nodes.Node) -> nodes.reference | None:
+def resolve(app: Sphinx, env, node: pending_xref, inside: nodes.Node) -> nodes.reference | None:
     """A reference to a section by its title; None, and so a warning, where there is none."""
     if node["reftype"] != SECTION:
         return None
@@ -237,18 +238,27 @@ def resolve(app: Sphinx, env, node: pending_xref, shown: nodes.Node) -> nodes.re
     for entry in env.tocs.get(f"book/{name}", nodes.inline()).findall(nodes.reference):
         if _bare(entry.astext().removesuffix(teaching.OPTIONAL)) == _bare(wanted):
             page = app.builder.get_relative_uri(node["refdoc"], f"book/{name}")
-            text = [each.deepcopy() for each in entry.children if not _is_mark(each)]
-            return nodes.reference("", "", *text, refuri=page + entry["anchorname"], internal=True)
+            uri = page + entry["anchorname"]
+            return nodes.reference("", "", *node.children, refuri=uri, internal=True)
     return None
+
+
+def shown(heading: str) -> list[nodes.Node]:
+    """A heading as it is shown: formulas and code are what they are on its own page."""
+    found: list[nodes.Node] = []
+    for part in re.split(r"(\$[^$]*\$|`[^`]*`)", heading):
+        if part.startswith("$"):
+            found.append(nodes.math("", part[1:-1]))
+        elif part.startswith("`"):
+            found.append(nodes.literal("", part[1:-1]))
+        elif part:
+            found.append(nodes.Text(part))
+    return found
 
 
 def _bare(heading: str) -> str:
     """A heading without what marks code and formulas in it."""
     return re.sub(r"[`$]", "", heading).strip()
-
-
-def _is_mark(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.inline) and "optional" in node["classes"]
 
 
 def setup(app: Sphinx) -> dict:
