@@ -10,7 +10,7 @@ from collections.abc import Callable
 from html import escape
 
 Stop = tuple
-WIDTH, HEIGHT, LINE = 118, 58, 14  # of a lecture's box, and of a line of text in it
+WIDTH, HEIGHT, LINE = 116, 58, 14  # of a lecture's box, and of a line of text in it
 LETTERS = 17  # in such a line
 ACROSS, BETWEEN = 22, 10  # from column to column, and from box to box
 PASSING = 14  # the height that a line needs which passes a column
