@@ -12,7 +12,7 @@ REPEATS ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book timings test format notebooks lab models bench clean
+.PHONY: help book timings test format notebooks lab pdf site models bench clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -48,6 +48,15 @@ notebooks: $(BASE) ## each lecture as a plain notebook for JupyterLab, VS Code a
 
 lab: notebooks ## JupyterLab on the plain notebooks
 	@$(BIN)/python book/_ext/notebooks_lab.py
+
+pdf: $(EXTRA) ## the whole book as one PDF, _build/pdf/book.pdf, or one lecture: make pdf NAME=sampling (with Chromium)
+	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python book/_ext/build.py --if-stale
+	@$(BIN)/python book/_ext/pdf.py $(NAME)
+
+site: $(EXTRA) ## one static folder with the pages and all that goes with them, for any host: _build/site
+	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python book/_ext/publish.py
 
 models: $(BASE) ## make the shipped models and measurements again, or one: make models NAME=newswire-lm
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)
