@@ -48,7 +48,7 @@ def write(folder: Path) -> Path:
         (site / place).mkdir(parents=True)
     for sheet in ("paper.css", "pdf.css", "search.js"):
         shutil.copy(STATIC / sheet, site / "_static")
-    text = "".join(f"<p>{'Words of a paragraph. ' * 20}</p>" for _ in range(12))
+    text = "".join(f"<p>{'Words of a paragraph. ' * 20}</p>" for _ in range(8))
     bodies = {
         "index": "<p>What the book is about: <a href='first.html'>begin</a>.</p>",
         "first": LECTURE.format(name="first", other="second", text=text),

@@ -153,6 +153,13 @@ def test_what_is_missing_or_elsewhere_is_an_error(browser, site, whole, asked, s
         pdf.printed(browser, site, whole.replace("../_images/first.svg", asked))
 
 
+def test_characters_that_no_font_has_look_the_same(browser):
+    page = browser.new_page()
+    assert page.evaluate(pdf._SAME, ["\U000ffff0", "\U000ffff1"])  # for private use, and unused
+    assert not page.evaluate(pdf._SAME, ["a", "b"])
+    page.close()
+
+
 def test_an_unknown_lecture_is_an_error():
     with pytest.raises(pdf.PrintError, match="NAME must be one of .*sampling.*; got samplign"):
         pdf.write("samplign")

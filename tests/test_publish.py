@@ -109,7 +109,7 @@ def test_the_workflow_runs_what_everybody_runs_with_actions_of_one_major_version
     used = [step["uses"] for step in steps if "uses" in step]
     assert used and all(re.fullmatch(r"actions/[a-z-]+@v\d+", each) for each in used)
     ran = [step["run"] for step in steps if "run" in step]
-    assert ran[:2] == [".ci/run", "make site"] and "gh-pages" in ran[2]
+    assert ran[0] == ".ci/run" and ran[-2] == "make site" and "gh-pages" in ran[-1]
     import repository
 
     assert f" {repository.BRANCH}\n" in text and "_build/site" in text

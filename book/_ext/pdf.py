@@ -21,7 +21,8 @@ from pdf_document import Part
 
 PDF = build.ROOT / "_build" / "pdf"
 SLOWEST = 600_000  # milliseconds that typesetting may take
-LEFT_OUT = {"downloads"}  # only links to files
+# Links to files; and the package from A to Z, as long as several lectures and only of use as links.
+LEFT_OUT = {"downloads", "api"}
 SHEET = {"width": 658, "height": 960}  # A4 within the margins of pdf.css, 96 dots to the inch
 _LOADED = """async () => {
     if (window.MathJax?.startup?.promise) await MathJax.startup.promise;
@@ -32,14 +33,32 @@ _LOADED = """async () => {
     }));
 }"""
 # An equation that is wider than the sheet is set smaller, as folds.js does it on the site's pages.
-# An equation that is wider than the sheet is set smaller, as folds.js does it on the site's pages.
-_SHRINK = """() => {
+# An equation that is wider than the sheet is set smaller, as folds.js does it on the site's pages;
+# a table that is long may be parted.
+_FIT = """() => {
+    for (const table of document.querySelectorAll('table'))
+        table.classList.toggle('pdf-long', table.offsetHeight > innerHeight / 2);
     const wide = [...document.querySelectorAll('div.math > mjx-container')]
         .map(box => [box, box.clientWidth, box.scrollWidth])
         .filter(([, room, all]) => all > room + 1);
     for (const [box, room, all] of wide)
         box.style.fontSize = `${0.98 * parseFloat(box.style.fontSize || '100') * room / all}%`;
 }"""
+# Whether two characters look the same: what no font has is drawn as the same empty box.
+_SAME = """([one, other]) => {
+    const canvas = document.createElement('canvas'), pen = canvas.getContext('2d');
+    const drawn = character => {
+        pen.clearRect(0, 0, 60, 60);
+        pen.font = '40px sans-serif';
+        pen.fillText(character, 5, 45);
+        return pen.getImageData(0, 0, 60, 60).data.join();
+    };
+    return drawn(one) === drawn(other);
+}"""
+NO_CHINESE = (
+    "no font of this machine has Chinese characters: the PDF shows boxes in their place"
+    " (on Debian and Ubuntu: apt-get install fonts-noto-cjk)"
+)
 _NUMBERS = """numbers => {
     document.querySelectorAll('.pdf-chapter').forEach(each => each.remove());
     document.body.classList.add('pdf-numbers');
@@ -100,7 +119,9 @@ def printed(browser, site: Path, document: str) -> bytes:
     page.set_default_timeout(SLOWEST)
     page.goto(address, wait_until="load")
     page.evaluate(_LOADED)
-    page.evaluate(_SHRINK)
+    page.evaluate(_FIT)
+    if page.evaluate(_SAME, ["破", "晓"]):
+        print(NO_CHINESE, flush=True)
     # Only a tagged PDF has an outline; it can also be read aloud.
     whole = page.pdf(prefer_css_page_size=True, outline=True, tagged=True)
     if wrong:

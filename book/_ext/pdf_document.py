@@ -18,10 +18,11 @@ from bs4 import BeautifulSoup, Tag
 
 # What a page hands to its scripts: megabytes of pictures that no paper shows.
 _DATA = re.compile(r'<script type="application/[^"]*json">.*?</script>', re.DOTALL)
-# Only a screen can use these. A fold of the class `hide` is code that the page hides.
+# Only a screen can use these. A fold of the class `hide` is code that the page hides, one of the
+# class `api-used` an index into the page of the package.
 _SCREEN = (
     ".headerlink, .notebook-link, .explorer, .widget-subarea, .drawing, .toggle-button, .copybtn,"
-    " details.hide, script, button, input, style, template, iframe"
+    " details.hide, details.api-used, script, button, input, style, template, iframe"
 )
 
 
