@@ -12,7 +12,7 @@ REPEATS ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book timings test format notebooks lab models bench clean
+.PHONY: help book timings test format notebooks lab slides models bench clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -48,6 +48,10 @@ notebooks: $(BASE) ## each lecture as a plain notebook for JupyterLab, VS Code a
 
 lab: notebooks ## JupyterLab on the plain notebooks
 	@$(BIN)/python book/_ext/notebooks_lab.py
+
+slides: $(BASE) ## a reveal.js deck of each lecture, 50 minutes, from its page: open _build/slides/index.html
+	@$(BIN)/python book/_ext/build.py --if-stale
+	@$(BIN)/python book/_ext/slides.py
 
 models: $(BASE) ## make the shipped models and measurements again, or one: make models NAME=newswire-lm
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)
