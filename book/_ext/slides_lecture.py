@@ -252,7 +252,7 @@ class Lecture:
         return f'<figure data-label="{label}">{inner}{link}</figure>'
 
     def _own(self, part: Tag) -> Tag:
-        """A copy for a slide: no ids, its links lead to the page, its pictures are the deck's."""
+        """A copy for a slide: no ids; links lead to the page, pictures are the deck's."""
         own = copy(part)
         for link in own.select(".headerlink"):
             link.decompose()

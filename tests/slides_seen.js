@@ -1,14 +1,15 @@
-"""What a deck looks like in Chromium, slide by slide: too full, too small, too pale."""
-
-# One evaluation for a whole deck. Each slide is shown with nothing of what waits for a key, and
-# with all of it; what is wrong is told as words.
-SEEN = """async () => {
+// What is wrong with a deck, slide by slide: too full, too small, too pale. One evaluation for a whole deck; each slide
+// is looked at with nothing of what waits for a key, and with all of it.
+async () => {
     const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const known = new Map();
     const channels = colour => {
+        if (known.has(colour)) return known.get(colour);
         context.clearRect(0, 0, 1, 1);
         context.fillStyle = colour;
         context.fillRect(0, 0, 1, 1);
-        return [...context.getImageData(0, 0, 1, 1).data];
+        known.set(colour, [...context.getImageData(0, 0, 1, 1).data]);
+        return known.get(colour);
     };
     const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
         .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
@@ -25,6 +26,8 @@ SEEN = """async () => {
     const look = (slide, when, wrong, worst) => {
         const frame = slide.getBoundingClientRect(), body = slide.querySelector('.body');
         const say = (what, each) => wrong.push(`${slide.querySelector('h2').textContent} ${when}: ${what}: ${each.textContent.trim().slice(0, 40)}`);
+        for (const box of slide.querySelectorAll('.explorer, .drawing'))
+            if (shown(box) && (box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1)) say(`cut by ${box.scrollHeight - box.clientHeight} and ${box.scrollWidth - box.clientWidth}`, box);
         if (body.scrollHeight > body.clientHeight + 1 || body.scrollWidth > body.clientWidth + 1)
             say(`overfull by ${body.scrollHeight - body.clientHeight} and ${body.scrollWidth - body.clientWidth}`, body);
         for (const each of slide.querySelectorAll(':not(mjx-container *, .notes, .notes *, script)')) {
@@ -52,19 +55,19 @@ SEEN = """async () => {
             if (when === 'at first') worst.figures.push([+(scale * 100 / 72 * 11).toFixed(1), image.closest('figure').dataset.label]);
         }
     };
-    const settle = async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); };
+    const settle = slide => slide.querySelector('.explorer, .drawing') && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
     const wrong = [], worst = { type: Infinity, contrast: Infinity, figures: [] };
     const page = document.documentElement;
     for (const [i, slide] of Reveal.getSlides().entries()) {
         Reveal.slide(i, 0, -1);
-        await settle();
+        await settle(slide); // what is drawn anew for its width
         look(slide, 'at first', wrong, worst);
         if (slide.querySelector('.fragment')) {
             while (Reveal.availableFragments().next) Reveal.nextFragment();
-            await settle();
+            await settle(slide);
             look(slide, 'at last', wrong, worst);
         }
         if (page.scrollWidth > innerWidth || page.scrollHeight > innerHeight) wrong.push(`${i}: scrollbars`);
     }
     return { wrong, worst, slides: Reveal.getTotalSlides() };
-}"""
+}
