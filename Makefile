@@ -14,7 +14,7 @@ SCHEDULER ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book ledger timings test format notebooks lab models bench clean student handouts pdf site
+.PHONY: help book ledger timings test format notebooks lab models bench clean student handouts pdf site slides
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -70,6 +70,10 @@ pdf: $(EXTRA) ## the whole book as one PDF, _build/pdf/book.pdf, or one lecture:
 site: $(EXTRA) ## one static folder with the pages and all that goes with them, for any host: _build/site
 	@$(BIN)/python tests/chromium.py
 	@$(BIN)/python book/_ext/publish.py
+
+slides: $(BASE) ## a reveal.js deck of each lecture, 50 minutes, from its page: open _build/slides/index.html
+	@$(BIN)/python book/_ext/build.py --if-stale
+	@$(BIN)/python book/_ext/slides.py
 
 models: $(BASE) ## make the shipped models and measurements again, or one: make models NAME=newswire-lm
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)

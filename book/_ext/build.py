@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = ROOT / "_build" / "work"
 SITE = ROOT / "_build" / "html"
 EXECUTED = ".jupyter_cache"  # where myst-nb looks, in the folder in which Jupyter Book builds
-SKIPPED = {"__pycache__", "_assets", ".ipynb_checkpoints", ".ruff_cache"}
+SKIPPED = {"__pycache__", "_assets", ".ipynb_checkpoints", ".ruff_cache", "slides"}
 
 
 def digest(*places: str) -> str:
@@ -28,7 +28,11 @@ def digest(*places: str) -> str:
     for place in places:
         path = ROOT / place
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and not SKIPPED & set(file.parts) and file.suffix != ".partial":
+            if (
+                file.is_file()
+                and not SKIPPED & set(file.relative_to(ROOT).parts)
+                and file.suffix != ".partial"
+            ):
                 total.update(f"{file.relative_to(ROOT)}\0".encode())
                 total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()

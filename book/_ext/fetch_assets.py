@@ -1,6 +1,6 @@
 """Fetch, once, what the pages need in the browser, so that formulas and widgets work offline.
 
-Two npm tarballs, pinned by version and sha512. Only the files a page loads are kept, with their
+Three npm tarballs, pinned by version and sha512. Only the files a page loads are kept, with their
 licences. Run by ``make book``; does nothing when the files are there.
 """
 
@@ -39,6 +39,18 @@ PACKAGES = {
             "dist/1551f4f60c37af51121f.woff2": "1551f4f60c37af51121f.woff2",
             "dist/7a3337626410ca2f4071.woff2": "7a3337626410ca2f4071.woff2",
             "dist/d878b0a6a1144760244f.woff2": "d878b0a6a1144760244f.woff2",
+            "package.json": "package.json",
+        },
+    ),
+    "reveal": (  # of the decks (slides.py)
+        "reveal.js@5.2.1",
+        "r7//6mIM5p34hFiDMvYfXgyjXqGRta+/psd9YtytsgRlrpRzFv4RbH76TXd2qD+7ZPZEbpBDhdRhJaFgfQ7zNQ==",
+        {
+            "dist/reset.css": "reset.css",
+            "dist/reveal.css": "reveal.css",
+            "dist/reveal.js": "reveal.js",
+            "plugin/notes/notes.js": "notes.js",
+            "LICENSE": "LICENSE",
             "package.json": "package.json",
         },
     ),

@@ -106,8 +106,8 @@ window.drawings = (() => {
     draw(); // what fails leaves the twin in its place
     box.classList.add("alive");
     box.closest(".drawing-place")?.classList.add("alive");
-    new ResizeObserver(() => {
-      const now = Math.round(canvas.getBoundingClientRect().width);
+    new ResizeObserver(([{ contentRect }]) => { // whatever the picture is magnified by, as on a slide
+      const now = Math.round(contentRect.width);
       if (now && now !== width) { width = now; draw(); }
     }).observe(canvas);
   }
