@@ -8,6 +8,7 @@ import html
 import re
 import zlib
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import exercise_list
@@ -79,11 +80,13 @@ def found_in(folder: Path, wanted: dict[str, set[str]]) -> dict[str, set[str]]:
     One in twenty may be there by chance: two pieces of the page that follow each other elsewhere.
     """
     every = set().union(*wanted.values())
+    starts = {tuple(run.split()[:2]) for run in every}  # most places need no closer look
     found: set[str] = set()
     for file in sorted(folder.rglob("*")):
         if file.is_file():
-            for text in readings(file):
-                found |= runs(text) & every
+            for said in map(words, readings(file)):
+                places = (i for i, pair in enumerate(pairwise(said)) if pair in starts)
+                found |= {" ".join(said[i : i + RUN]) for i in places} & every
     return {
         label: here for label, own in wanted.items() if len(here := own & found) > len(own) / 20
     }
