@@ -138,5 +138,5 @@ def test_the_whole_book():
     book = Sheets(pdf.write().read_bytes())
     titles = {title for level, title, _ in book.outline if level == 0}
     assert len(titles) >= 25 and book.lost == []
-    assert 200 <= len(book.texts) <= 900
+    assert 380 <= len(book.texts) <= 620
     assert [i for i, text in enumerate(book.texts, 1) if len(text) < 60] in ([], [1])
