@@ -11,8 +11,9 @@ class Sheets:
         import pypdfium2.raw as pdfium
 
         with pypdfium2.PdfDocument(data) as document:
-            self.texts, self.links, self.lost = [], [], []
+            self.texts, self.links, self.lost, self.pictures = [], [], [], []
             for sheet in document:
+                self.pictures.append(sheet.render(scale=0.5).to_pil().convert("L"))
                 words = sheet.get_textpage().get_text_range()
                 self.texts.append(" ".join(words.replace("\ufffe", "-").split()))
                 at, link = ctypes.c_int(0), pdfium.FPDF_LINK()

@@ -14,6 +14,7 @@ PAGE = """<!doctype html><html lang="en"><head><title>{title}</title>
 <h1><span class="section-number">{number}. </span>{title}<a class="headerlink" href="#{name}">#</a></h1>
 {body}
 </section></article></body></html>"""
+LONG = "The page second, whose title is so long that it needs more than one line of the sheet"
 LECTURE = """
 <p class="notebook-link"><a href="../_notebooks/{name}.ipynb">Download this lecture</a></p>
 <section id="goals"><h2>Goals of {name}<a class="headerlink" href="#goals">#</a></h2>
@@ -57,7 +58,12 @@ def write(folder: Path) -> Path:
         "downloads": '<div id="to-take-away"><p>Nothing yet.</p></div>',
     }
     for number, (name, body) in enumerate(bodies.items()):
-        page = PAGE.format(title=f"The page {name}", name=name, number=number, body=body)
+        page = PAGE.format(
+            title=LONG if name == "second" else f"The page {name}",
+            name=name,
+            number=number,
+            body=body,
+        )
         (site / "book" / f"{name}.html").write_text(page, encoding="utf-8")
         (site / "_images" / f"{name}.svg").write_text(PICTURE, encoding="utf-8")
     for name in ("first", "second"):
