@@ -40,7 +40,8 @@ class Margin:
         False
         """
         if not isinstance(ours, Interval):
-            return self.low < float(ours) < self.high
+            number = check_interval("ours", ours, -math.inf, math.inf)
+            return self.low < number < self.high
         return self.low < ours.low and ours.high < self.high
 
     def __str__(self) -> str:

@@ -58,8 +58,8 @@ class LSTMOracle(Language):
     def __init__(
         self, vocab_size: int, generator: torch.Generator, *, hidden: int = 32, end: float = 0.001
     ):
-        vocab_size = check_count("vocab_size", vocab_size, 2)
-        hidden = check_count("hidden", hidden)
+        vocab_size = check_count("vocab_size", vocab_size, 2, 2**20)
+        hidden = check_count("hidden", hidden, 1, 2**14)
         end = check_interval("end", end, 0.0, 1.0, closed="neither")
         check_generator(generator)
         super().__init__(["<eos>", *(f"w{i}" for i in range(1, vocab_size))])
