@@ -18,9 +18,14 @@ EXAMPLES = os.environ.get("NLGNOTES_EXAMPLES", "150")
 @pytest.fixture(scope="module")
 def found() -> dict:
     """What was tried on each floor, in a process of its own, and what was wrong."""
+    return run("hostile", "--json", "--examples", EXAMPLES)
+
+
+def run(*module: str) -> dict:
+    """What a module prints as JSON, run as a user would run it."""
     paths = [str(ROOT / "tests"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
-        [sys.executable, "-m", "hostile", "--json", "--examples", EXAMPLES],
+        [sys.executable, "-m", *module],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
@@ -40,6 +45,11 @@ def test_every_answer_is_right_or_a_clear_error(found, floor):
 @pytest.mark.parametrize("floor", coverage.FLOORS)
 def test_every_public_name_has_a_valid_call(found, floor):
     assert found[floor]["missing"] == []
+
+
+def test_a_changed_file_is_read_or_refused_with_a_clear_error():
+    done = run("hostile.mutated_files", "--json")
+    assert done["faults"] == [] and done["files"] > 1000
 
 
 def test_every_part_of_the_package_is_on_a_floor():

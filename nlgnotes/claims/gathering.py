@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from nlgnotes.intervals import binomial_interval
-from nlgnotes.validation import check_path
 
 __all__ = ["gather"]
 
@@ -24,8 +23,7 @@ def gather(folder: str | Path) -> list[dict]:
             recorded different claims.
     """
     found: dict[str, dict[int, list[dict]]] = {}
-    folder = check_path("folder", folder)
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(Path(folder).glob("*.json")):
         try:
             run = json.loads(path.read_text(encoding="utf-8"))
             found.setdefault(run["lecture"], {})[int(run["seed"])] = run["rows"]
@@ -34,7 +32,7 @@ def gather(folder: str | Path) -> list[dict]:
                 f"folder must hold ledgers only; {path.name} is none ({error})"
             ) from error
     if not found:
-        raise ValueError(f"folder must hold at least one ledger; got none in {folder.name!r}")
+        raise ValueError(f"folder must hold at least one ledger; got none in {Path(folder).name!r}")
     out = []
     for lecture, runs in sorted(found.items()):
         names = {seed: [row["id"] for row in rows] for seed, rows in runs.items()}

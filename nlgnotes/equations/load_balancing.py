@@ -230,10 +230,7 @@ def updated_bias(
     """
     rate = check_positive("rate", rate)
     counts = _counts(counts)
-    check_finite("bias", bias)
-    if bias.shape != counts.shape:
-        shapes = f"{describe(bias)} and {describe(counts)}"
-        raise ValueError(f"bias and counts must have the same shape; got {shapes}")
+    check_finite("bias", bias, counts.shape)
     return bias + rate * torch.sign(counts.mean() - counts).to(bias.dtype)
 
 

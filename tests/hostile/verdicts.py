@@ -25,7 +25,9 @@ class Hangs(BaseException):
     """A call took longer than ``SECONDS``."""
 
 
-def called(function: Callable, arguments: dict) -> tuple[object, BaseException | None]:
+def called(
+    function: Callable, arguments: dict, *values: object
+) -> tuple[object, BaseException | None]:
     """What a call gives, and the error that it raises."""
 
     def stop(*_):
@@ -36,7 +38,7 @@ def called(function: Callable, arguments: dict) -> tuple[object, BaseException |
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answer = function(**arguments)
+            answer = function(*values, **arguments)
             return list(answer) if isinstance(answer, Iterator) else answer, None
     except (Exception, Hangs) as error:
         return None, error
@@ -53,7 +55,8 @@ def fault(
     ``passes_nan`` that the function documents that a NaN stays one.
     """
     if error is not None:
-        return None if _clear(error) else f"{type(error).__name__}: {str(error)[:90]}"
+        too_much = isinstance(error, MemoryError) or TOO_MUCH.search(str(error))
+        return None if too_much or clear(error) else f"{type(error).__name__}: {str(error)[:90]}"
     if holds_nan(answer) and not (holds_nan(right) or passes_nan):
         return "NaN, silently"
     if same and not alike(answer, right):
@@ -61,10 +64,8 @@ def fault(
     return None
 
 
-def _clear(error: BaseException) -> bool:
+def clear(error: BaseException) -> bool:
     """Whether the package itself raised an error, of the kinds that it documents, with words."""
-    if isinstance(error, MemoryError) or TOO_MUCH.search(str(error)):
-        return True
     if not isinstance(error, OURS) or not str(error):
         return False
     last = error.__traceback__

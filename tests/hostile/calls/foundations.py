@@ -19,9 +19,6 @@ DECODER = Decoder(DecoderConfig(5, 8, width=8, layers=1, heads=2, hidden=8), cha
 checkpoints.save(FOLDER / "toy", DECODER, words=tuple("abcde"))
 measurements.save(FOLDER / "measured.json", recipe={"seed": 0}, data={"x": [1.0]})
 (FOLDER / "draft").mkdir()
-RUNS = Ledger("lecture", 0)
-RUNS.record("x", "identity", "It is.", holds=True, ours=0.0, margin="equal")
-RUNS.save(FOLDER / "runs")
 (FOLDER / "plain.json").write_text('{"a": 1}')
 
 NAME, SHAPE = Fixed("x"), Fixed((2, 3))
@@ -77,7 +74,6 @@ CALLS = {
         "history": {"loss": [1.0]},
         "dtype": torch.float16,
     },
-    "claims.gathering:gather": {"folder": FOLDER / "runs"},
     "claims.ledger:Ledger": {"lecture": "lecture", "seed": 0},
     "claims.ledger:Ledger.record": {"self": NewLedger("lecture", 0), **RECORD},
     "claims.ledger:Ledger.table": {"self": Ledger("lecture", 0)},
