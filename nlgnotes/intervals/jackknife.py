@@ -46,7 +46,8 @@ def jackknife_draws(
     array([3. , 4. , 3.5, 1.5])
     """
     check_callable("statistic", statistic)
-    n, groups = check_count("n", n, 2, 2**62), check_count("groups", groups, 2, 2**62)
+    n = check_count("n", n, 2)
+    groups = min(check_count("groups", groups, 2), n)  # more groups than units are empty
     all_units = np.arange(n)
     group = all_units % groups
     kept = [all_units] + [all_units[group != g] for g in range(min(groups, n))]

@@ -73,9 +73,11 @@ class Brackets(Language):
         exponent: float | int = 1.0,
         epsilon: float = 0.005,
     ):
-        kinds = check_count("kinds", kinds, 1, len(PAIRS))
-        fillers = check_count("fillers", fillers, 1, len(LETTERS))
-        max_depth = check_count("max_depth", max_depth, 1, 6)
+        limits = {"kinds": (kinds, len(PAIRS)), "fillers": (fillers, len(LETTERS))}
+        kinds, fillers, max_depth = (
+            check_interval(name, check_count(name, count), 1, most)
+            for name, (count, most) in (limits | {"max_depth": (max_depth, 6)}).items()
+        )
         shares = {
             "open_outside": open_outside,
             "open_inside": open_inside,
