@@ -63,8 +63,9 @@ class Newswire(Language):
         topic_names: Sequence[str] | None = None,
     ):
         super().__init__(words)
-        # Below, the share of one word would be rounded to 0.
-        epsilon = check_interval("epsilon", epsilon, 1e-300, 1.0, closed="left")
+        epsilon = check_interval("epsilon", epsilon, 0.0, 1.0, closed="neither")
+        if epsilon < 1e-300:
+            raise ValueError(f"epsilon must leave each word a share above 0; got {epsilon:g}")
         self.epsilon = float(epsilon)
         if not isinstance(emission, Tensor) or emission.dim() != 4:
             given = getattr(emission, "shape", type(emission).__name__)
