@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nlgnotes.documents import Documents, concatenate
-from nlgnotes.validation import check_mask
+from nlgnotes.validation import check_id_lists, check_kind, check_mask, describe
 
 __all__ = [
     "Batch",
@@ -48,6 +48,8 @@ def document_batch(documents: Any) -> Batch:
     Raises:
         ValueError: the mask is not boolean or not of the tokens' shape, or there is no token.
     """
+    if not (hasattr(documents, "tokens") and hasattr(documents, "mask")):
+        raise ValueError(f"documents must have tokens and a mask; got {describe(documents)}")
     mask = documents.mask
     check_mask("mask of the documents", mask, documents.tokens.shape)
     time = int(mask.any(0).nonzero().max()) + 1 if bool(mask.any()) else 0
@@ -94,7 +96,7 @@ def encoder_decoder_batch(
     >>> batch.inputs.target, batch.targets
     (tensor([[0, 8, 9]]), tensor([[8, 9, 0]]))
     """
-    _check(sources, targets)
+    sources, targets = _checked(sources, targets)
     source, mask = _padded(sources)
     inputs, _ = _padded([[0, *t] for t in targets])
     outputs, counts = _padded([[*t, 0] for t in targets])
@@ -124,7 +126,7 @@ def decoder_batch(
     >>> batch.inputs, batch.targets, batch.mask.int()
     (tensor([[5, 6, 0, 8]]), tensor([[6, 0, 8, 0]]), tensor([[0, 0, 1, 1]], dtype=torch.int32))
     """
-    _check(sources, targets)
+    sources, targets = _checked(sources, targets)
     if signal not in ("all", "target"):
         raise ValueError(f"signal must be 'all' or 'target'; got {signal!r}")
     inputs, mask = _padded([[*s, 0, *t] for s, t in zip(sources, targets, strict=True)])
@@ -153,6 +155,8 @@ def reply_batch(queries: Documents, replies: Documents) -> Batch:
     >>> batch.inputs.tolist(), batch.targets.tolist(), batch.mask.tolist()
     ([[0, 5, 1, 7]], [[5, 1, 7, 0]], [[False, False, True, True]])
     """
+    check_kind("queries", queries, Documents)
+    check_kind("replies", replies, Documents)
     both = concatenate(queries, replies)
     asked = torch.arange(both.tokens.shape[1]) < queries.lengths[:, None]
     return Batch(F.pad(both.tokens[:, :-1], (1, 0)), both.tokens, both.mask & ~asked)
@@ -165,7 +169,8 @@ def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return tokens, torch.arange(longest) < lengths[:, None]
 
 
-def _check(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> None:
+def _checked(sources: object, targets: object) -> tuple[list[list[int]], list[list[int]]]:
+    sources, targets = check_id_lists("sources", sources), check_id_lists("targets", targets)
     if not len(sources) or len(sources) != len(targets):
         raise ValueError(
             "sources and targets must be equally many, at least one; "
@@ -173,3 +178,4 @@ def _check(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -
         )
     if (empty := sum(not len(s) for s in sources)) > 0:
         raise ValueError(f"sources must hold at least one token each; got {empty} empty")
+    return sources, targets

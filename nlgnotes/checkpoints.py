@@ -23,9 +23,9 @@ from nlgnotes.networks.lstm import LSTMConfig, LSTMModel
 from nlgnotes.networks.moe_decoder import MoEDecoder, MoEDecoderConfig
 from nlgnotes.networks.pretrained import from_transformers
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
-from nlgnotes.reading import check_path, json_bytes, read_bytes, read_json, weights_header
+from nlgnotes.reading import json_bytes, read_bytes, read_json, weights_header
 from nlgnotes.text.tokenizer import ByteBPE
-from nlgnotes.validation import check_keys
+from nlgnotes.validation import check_keys, check_path
 
 __all__ = ["FOLDER", "Checkpoint", "available", "load", "save"]
 
@@ -69,7 +69,7 @@ class Checkpoint:
 
 def available(folder: str | Path | None = None) -> tuple[str, ...]:
     """The checkpoints in a folder (the shipped ones when None), sorted."""
-    root = FOLDER if folder is None else Path(folder)
+    root = FOLDER if folder is None else check_path("folder", folder)
     return tuple(sorted(p.parent.name for p in root.glob("*/config.json")))
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nlgnotes.validation import check_mask, describe, is_int64
+from nlgnotes.validation import check_id_lists, check_kind, check_mask, describe, is_int64
 
 __all__ = ["Documents", "concatenate", "replace_rows"]
 
@@ -73,9 +73,9 @@ class Documents:
         >>> Documents.from_lists([[3, 1, 0], [2, 0]]).tokens.tolist()
         [[3, 1, 0], [2, 0, 0]]
         """
-        if not len(lists):
+        rows = [torch.tensor(ids, dtype=torch.long) for ids in check_id_lists("lists", lists)]
+        if not rows:
             raise ValueError("lists must hold at least 1 document; got 0")
-        rows = [_row(ids) for ids in lists]
         return cls(
             torch.nn.utils.rnn.pad_sequence(rows, batch_first=True),
             torch.tensor([len(r) for r in rows]),
@@ -104,6 +104,8 @@ def replace_rows(
     Raises:
         ValueError: ``rows`` are not ids of documents, or not one for each of the others.
     """
+    check_kind("documents", documents, Documents)
+    check_kind("others", others, Documents)
     _check_rows(rows, len(documents))
     if rows.shape != (len(others),):
         raise ValueError(f"rows must be one id for each of {len(others)}; got {describe(rows)}")
@@ -123,6 +125,8 @@ def concatenate(
     Raises:
         ValueError: different numbers of documents, or ``where`` is not a mask of them.
     """
+    check_kind("first", first, Documents)
+    check_kind("second", second, Documents)
     if len(first) != len(second):
         raise ValueError(f"documents must be pairs; got {len(first)} and {len(second)}")
     if where is not None:
@@ -135,18 +139,6 @@ def concatenate(
     ours = first.tokens.gather(1, place.clamp(max=first.tokens.shape[1] - 1).expand(len(first), -1))
     theirs = second.tokens.gather(1, at.clamp(0, second.tokens.shape[1] - 1))
     return Documents(torch.where(at < 0, ours, torch.where(at < more[:, None], theirs, 0)), lengths)
-
-
-def _row(ids: object) -> Int64[Tensor, " time"]:
-    try:
-        row = torch.tensor(list(ids))
-    except (TypeError, ValueError, RuntimeError):
-        row = torch.zeros(0, 0)
-    # torch would cut 1.5 to 1 without a word; a list of nothing has floating point for a dtype.
-    whole = row.dtype in (torch.int64, torch.int32) or not row.numel()
-    if row.dim() != 1 or not whole:
-        raise ValueError(f"lists must hold lists of integers; got {ids!r}")
-    return row.long()
 
 
 def _check_rows(rows: object, count: int) -> None:

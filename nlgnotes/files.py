@@ -5,6 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from nlgnotes.validation import check_path
+
 __all__ = ["replace_folder", "write_whole"]
 
 
@@ -18,12 +20,14 @@ def write_whole(path: str | Path, data: bytes | str) -> None:
         data: bytes, or text to be written as UTF-8.
 
     Raises:
-        ValueError: ``data`` is neither bytes nor text.
+        ValueError: ``path`` is a folder or no path, ``data`` is neither bytes nor text.
         OSError: the disk refuses; the old content stays.
     """
     if not isinstance(data, bytes | str):
         raise ValueError(f"data must be bytes or a string; got {type(data).__name__}")
-    path = Path(path)
+    path = check_path("path", path)
+    if path.is_dir():
+        raise ValueError(f"path must be that of a file; {path} is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
@@ -48,9 +52,12 @@ def replace_folder(draft: str | Path, place: str | Path) -> None:
         place: where it shall stand.
 
     Raises:
+        ValueError: ``draft`` is no folder.
         OSError: the disk refuses; the old folder stays.
     """
-    draft, place = Path(draft), Path(place)
+    draft, place = check_path("draft", draft), check_path("place", place)
+    if not draft.is_dir():
+        raise ValueError(f"draft must be a folder; got {draft}")
     if not place.exists():
         draft.rename(place)
         return

@@ -7,6 +7,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from nlgnotes.validation import check_kind
+
 __all__ = ["FRAME_BYTES", "frame_png"]
 
 
@@ -34,6 +36,8 @@ def frame_png(figure: Figure, where: str, layout: dict) -> bytes:
     Raises:
         ValueError: the frame is too large even in the lowest quality.
     """
+    check_kind("figure", figure, Figure)
+    check_kind("layout", layout, dict)
     figure.set_facecolor("white")
     for quality in range(layout.get("quality", 0), len(_QUALITIES)):
         dpi, colours = _QUALITIES[quality]

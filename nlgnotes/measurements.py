@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nlgnotes.files import write_whole
-from nlgnotes.reading import check_path, json_bytes, read_json
-from nlgnotes.validation import check_keys
+from nlgnotes.reading import json_bytes, read_json
+from nlgnotes.validation import check_keys, check_path
 
 __all__ = ["FOLDER", "Measurement", "available", "load", "save"]
 
@@ -39,7 +39,7 @@ class Measurement:
 
 def available(folder: str | Path | None = None) -> tuple[str, ...]:
     """The measurements in a folder (the shipped ones when None), sorted."""
-    root = FOLDER if folder is None else Path(folder)
+    root = FOLDER if folder is None else check_path("folder", folder)
     return tuple(sorted(p.stem for p in root.glob("*.json")))
 
 

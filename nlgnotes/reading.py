@@ -5,15 +5,15 @@ Only ``ValueError`` and ``FileNotFoundError`` come out, whatever the bytes are.
 
 import json
 import math
-import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nlgnotes.validation import check_count, check_path
+
 __all__ = [
     "JSON_LIMIT",
-    "check_path",
     "json_bytes",
     "parse_json",
     "read_bytes",
@@ -22,20 +22,12 @@ __all__ = [
 ]
 
 JSON_LIMIT = 2**23  # bytes; what Python makes of them may take some thirty times as many
+UNSIZED = 2**20  # bytes that are read of a file that says that it is shorter
 HEADER_LIMIT = 2**20  # bytes of a safetensors header, about ten thousand tensors
 LARGEST_INTEGER = 2**63  # as in every other reader of JSON; a longer one overflows a float
 
 # Bytes of one element, for the kinds of numbers that weights can be.
 ITEM_SIZES = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8}
-
-
-def check_path(name: str, path: object) -> Path:
-    """The path, or a ``ValueError`` unless it is a string or a path that a file can have."""
-    if not isinstance(path, str | os.PathLike) or isinstance(os.fspath(path), bytes):
-        raise ValueError(f"{name} must be a string or a path; got {path!r}")
-    if "\0" in os.fspath(path):
-        raise ValueError(f"{name} must not hold a zero byte; got {os.fspath(path)!r}")
-    return Path(path)
 
 
 def read_bytes(path: str | Path, limit: int) -> bytes:
@@ -49,13 +41,14 @@ def read_bytes(path: str | Path, limit: int) -> bytes:
         FileNotFoundError: there is no such file.
         ValueError: a folder, a device or a pipe, a file that may not be read or is too long.
     """
-    path = check_path("path", path)
+    path, limit = check_path("path", path), check_count("limit", limit, 0)
     try:
         size = _size(path)
         if size > limit:
             raise ValueError(f"{path} must have at most {limit} bytes; it has {size}")
         with path.open("rb") as file:
-            data = file.read(limit + 1)
+            # One byte more than its size says: a file under /proc says 0.
+            data = file.read(min(limit, max(size, UNSIZED)) + 1)
     except OSError as error:
         raise _reason(path, error) from None
     if len(data) > limit:  # it has grown, or its size was a lie, as under /proc
@@ -124,6 +117,7 @@ def json_bytes(name: str, values: Any, indent: int | None = None) -> bytes:
     Raises:
         ValueError: something that JSON cannot say, or that would be too long to be read.
     """
+    indent = None if indent is None else check_count("indent", indent, 0, 16)
     if isinstance(values, Mapping):
         values = {k: dict(v) if isinstance(v, Mapping) else v for k, v in values.items()}
     try:

@@ -4,6 +4,7 @@ figure open.
 
 import gc
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -19,9 +20,17 @@ install_import_hook("nlgnotes", "beartype.beartype")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from offline import loopback  # noqa: E402
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).resolve().parent.parent
+
+# Nothing asks the network at run time: neither here, nor in any Python that a test starts.
+loopback.block()
+OFFLINE = str(ROOT / "tests" / "offline")
+if OFFLINE not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+    paths = [OFFLINE, *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -94,5 +94,6 @@ def test_pip_install_in_an_empty_environment_gives_a_working_package(wheel, tmp_
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=True)
     pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--quiet", str(wheel)], check=True)
+    online = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # see `offline`
+    subprocess.run([*pip, "install", "--quiet", str(wheel)], check=True, env=online)
     assert run_in(environment, tmp_path).strip()

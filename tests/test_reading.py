@@ -13,13 +13,13 @@ from safetensors.torch import save as tensor_bytes
 
 from nlgnotes.reading import (
     JSON_LIMIT,
-    check_path,
     json_bytes,
     parse_json,
     read_bytes,
     read_json,
     weights_header,
 )
+from nlgnotes.validation import check_path
 
 json_values = st.recursive(
     st.none()

@@ -19,7 +19,7 @@ from nlgnotes.claims.row import (
 from nlgnotes.claims.table import ClaimTable
 from nlgnotes.files import write_whole
 from nlgnotes.intervals import Interval
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_path
 
 __all__ = ["Ledger"]
 
@@ -153,7 +153,7 @@ class Ledger:
     def save(self, folder: str | Path) -> Path:
         """Write ``<lecture>-<seed>.json`` whole (written beside, then renamed); return its path."""
         rows = [saved_row(claim) for claim in self.claims]
-        path = Path(folder) / f"{self.lecture}-{self.seed}.json"
+        path = check_path("folder", folder) / f"{self.lecture}-{self.seed}.json"
         # JSON has no NaN: a number that is not finite is written as its name.
         run = {"lecture": self.lecture, "seed": self.seed, "rows": finite(rows)}
         write_whole(path, json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import SupportsFloat
 
 from nlgnotes.intervals import Interval
-from nlgnotes.validation import check_interval
+from nlgnotes.validation import check_interval, shown
 
 __all__ = ["Margin", "above", "below", "within"]
 
@@ -40,7 +40,13 @@ class Margin:
         False
         """
         if not isinstance(ours, Interval):
-            return self.low < float(ours) < self.high
+            try:
+                number = float(ours)  # NaN is a number, and lies nowhere
+            except (TypeError, ValueError, RuntimeError, OverflowError):
+                raise ValueError(
+                    f"ours must be an interval or a number; got {shown(ours)}"
+                ) from None
+            return self.low < number < self.high
         return self.low < ours.low and ours.high < self.high
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from nlgnotes.intervals import Interval
+from nlgnotes.validation import check_kind
 
 __all__ = [
     "KINDS",
@@ -68,6 +69,7 @@ class Claim:
 
 def table_row(claim: Claim) -> dict[str, tuple[str, ...]]:
     """The lines of each cell of a claim, by the head of its column."""
+    check_kind("claim", claim, Claim)
     control = ()
     if claim.control:
         passes = "inside" if claim.control.passes else "outside"
@@ -108,6 +110,7 @@ def digits(number: Number) -> str:
 
 def saved_row(claim: Claim) -> dict:
     """A claim as JSON holds it."""
+    check_kind("claim", claim, Claim)
     row = {
         name: getattr(claim, name)
         for name in ("id", "kind", "sentence", "holds", "margin", "replicated", "paper", "source")

@@ -50,6 +50,7 @@ def best_of_n_law(
     tensor([0.2500, 0.7500], dtype=torch.float64)
     """
     n = check_count("n", n)
+    n = n if n < 2**63 else float(n)  # torch multiplies with integers of 64 bits
     log_p, r = _checked(log_probs, reward)
     value, order = r.sort(-1)
     p = log_p.exp().gather(-1, order)
@@ -154,7 +155,7 @@ def win_rate(
     tensor(0.5000, dtype=torch.float64)
     """
     log_p, r = _checked(log_probs, reward)
-    log_q, _ = _checked(against, reward)
+    log_q, _ = _checked(against, reward, log_name="against")
     value, order = r.sort(-1)
     p, q = log_p.exp().gather(-1, order), log_q.exp().gather(-1, order)
     first = torch.ones_like(value, dtype=torch.bool)
@@ -169,13 +170,17 @@ def _log_choose(top: Tensor, under: int) -> Tensor:
     return torch.lgamma(top + 1) - math.lgamma(under + 1) - torch.lgamma(top - under + 1)
 
 
-def _checked(log_probs: object, reward: object, name: str = "reward") -> tuple[Tensor, Tensor]:
-    check_log_probs("log_probs", log_probs)
+def _checked(
+    log_probs: object, reward: object, name: str = "reward", log_name: str = "log_probs"
+) -> tuple[Tensor, Tensor]:
+    check_log_probs(log_name, log_probs)
+    if float(log_probs.detach().amax()) > 0.01:  # rounding leaves a certain answer a little above 0
+        raise ValueError(f"{log_name} must be at most 0; got {float(log_probs.amax()):g}")
     if not isinstance(reward, Tensor) or reward.dtype not in FLOATS:
         raise ValueError(f"{name} must be a floating-point tensor; got {describe(reward)}")
     if reward.shape != log_probs.shape or not reward.ndim:
         raise ValueError(
-            f"{name} must have the shape of log_probs, {tuple(log_probs.shape)}; "
+            f"{name} must have the shape of {log_name}, {tuple(log_probs.shape)}; "
             f"got {tuple(reward.shape)}"
         )
     if not bool(reward.isfinite().all()):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nlgnotes.validation import describe
+from nlgnotes.validation import FLOATS, check_finite, describe
 
 __all__ = ["calibrate", "null_weights", "prior_correction", "prompt_bias", "softmax_calibration"]
 
@@ -75,9 +75,17 @@ def calibrate(
     (tensor([0.7773, 0.2227]), tensor([0.5000, 0.5000]))
     """
     _check("p", p)
-    for name, given in (("weights", weights), ("bias", bias)):
-        if given is not None and not bool(given.isfinite().all()):
-            raise ValueError(f"{name} must be finite; {int((~given.isfinite()).sum())} are not")
+    labels = p.shape[-1]
+    check_finite("weights", weights)
+    if weights.dim() < 2 or weights.shape[-2:] != (labels, labels) or weights.dtype != p.dtype:
+        raise ValueError(
+            f"weights must be [..., {labels}, {labels}], in the type of p, {p.dtype}; "
+            f"got {describe(weights)}"
+        )
+    _check_fits("weights", weights.shape[:-1], p)
+    if bias is not None:
+        check_finite("bias", bias)
+        _check_fits("bias", bias.shape, p)
     scores = (weights @ p[..., None])[..., 0]
     return (scores if bias is None else scores + bias).softmax(-1)
 
@@ -97,6 +105,7 @@ def softmax_calibration(p: Labels, p_null: Labels) -> Labels:
     """
     _check("p", p)
     _check_null(p_null)
+    _check_fits("p_null", p_null.shape, p)
     return (p / p_null).softmax(-1)
 
 
@@ -119,12 +128,13 @@ def prior_correction(p: Labels, p_null: Labels) -> Labels:
     """
     _check("p", p)
     _check_null(p_null)
+    _check_fits("p_null", p_null.shape, p)
     ratio = p / p_null
     return ratio / ratio.sum(-1, keepdim=True)
 
 
 def _check(name: str, p: Tensor) -> None:
-    if not isinstance(p, Tensor) or not p.is_floating_point() or p.dim() == 0 or not p.numel():
+    if not isinstance(p, Tensor) or p.dtype not in FLOATS or p.dim() == 0 or not p.numel():
         raise ValueError(f"{name} must hold probabilities of labels; got {describe(p)}")
     off = float((p.sum(-1) - 1).abs().max())
     if not bool((p >= 0).all()) or not off <= 1e-3:  # NaN fails both
@@ -132,6 +142,17 @@ def _check(name: str, p: Tensor) -> None:
             f"{name} must be distributions over the last axis; got values from "
             f"{float(p.min()):g} and a sum {off:g} away from 1"
         )
+
+
+def _check_fits(name: str, shape: torch.Size, p: Tensor) -> None:
+    """That rows of labels broadcast against those of ``p``: as many labels, and rows that fit."""
+    try:
+        torch.broadcast_shapes(shape, p.shape)
+        fits = bool(shape) and shape[-1] == p.shape[-1]
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{name} must fit p of shape {tuple(p.shape)}; got {tuple(shape)}")
 
 
 def _check_null(p_null: Tensor) -> None:

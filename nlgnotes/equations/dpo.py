@@ -136,7 +136,8 @@ def dpo_gradient(
         One number per weight of the network.
 
     Raises:
-        ValueError: another ``beta``, or shapes that do not fit.
+        ValueError: another ``beta``, shapes that do not fit, or numbers that are not finite, or
+            too large for their mean to be.
 
     >>> dpo_gradient(torch.eye(2), -torch.eye(2), torch.tensor([0.5, 0.1]), beta=1.0)
     tensor([-0.5000, -0.1000])
@@ -149,7 +150,9 @@ def dpo_gradient(
             "weight must hold one number for each row of the directions; got "
             f"{describe(weight)} for {describe(chosen_direction)}"
         )
-    return -beta * (weight[:, None] * (chosen_direction - rejected_direction)).mean(0)
+    gradient = -beta * (weight[:, None] * (chosen_direction - rejected_direction)).mean(0)
+    _check(gradient=gradient)
+    return gradient
 
 
 def ipo_loss(

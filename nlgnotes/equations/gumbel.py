@@ -15,7 +15,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_generator, check_positive, check_scores
+from nlgnotes.validation import (
+    check_count,
+    check_flag,
+    check_generator,
+    check_positive,
+    check_scores,
+    shown,
+)
 
 __all__ = ["gumbel_max", "gumbel_noise", "gumbel_softmax", "straight_through"]
 
@@ -42,6 +49,8 @@ def gumbel_noise(
     >>> gumbel_noise((2, 3), torch.Generator().manual_seed(0)).shape
     torch.Size([2, 3])
     """
+    if not isinstance(shape, Sequence) or isinstance(shape, str | bytes):
+        raise ValueError(f"shape must be a sequence of sizes; got {shown(shape)}")
     sizes = [check_count("shape", size, 0) for size in shape]
     check_generator(generator)
     if dtype not in (torch.float32, torch.float64):
@@ -105,7 +114,7 @@ def gumbel_softmax(
     1.0
     """
     check_scores("logits", logits)
-    tau = check_positive("tau", tau)
+    tau, hard = check_positive("tau", tau), check_flag("hard", hard)
     noisy = logits + gumbel_noise(logits.shape, generator, logits.dtype)
     # The largest entry is taken away first, so that no tau is too small for the division; one that
     # is no normal number of the precision would be rounded to 0 or to infinity.

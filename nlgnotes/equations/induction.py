@@ -7,7 +7,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count, is_int64
+from nlgnotes.validation import (
+    check_count,
+    check_finite,
+    check_floats,
+    check_scores,
+    check_tokens,
+    describe,
+    is_int64,
+)
 
 __all__ = [
     "copying_score",
@@ -70,7 +78,9 @@ def previous_token_score(
     >>> previous_token_score(torch.tensor([[1.0, 0, 0], [0.6, 0.4, 0], [0, 1, 0]])[None, None])
     tensor([0.8000])
     """
-    if weights.dim() < 4 or weights.shape[-1] != weights.shape[-2] or weights.shape[-1] < 2:
+    check_finite("weights", weights)
+    square = weights.dim() >= 4 and weights.shape[-1] == weights.shape[-2]
+    if not square or weights.shape[-1] < 2 or not weights.numel():
         raise ValueError(
             "weights must be [..., batch, heads, time, time] of at least 2 positions; "
             f"got shape {tuple(weights.shape)}"
@@ -112,11 +122,13 @@ def copying_score(
         ValueError: shapes that do not fit.
     """
     _check(weights, tokens)
+    check_scores("logits", logits)
     if logits.shape[:-1] != weights.shape[:-1]:
         raise ValueError(
             f"logits must be [..., batch, heads, time, vocab] for weights of shape "
             f"{tuple(weights.shape)}; got {tuple(logits.shape)}"
         )
+    check_tokens("tokens", tokens, logits.shape[-1])
     raised = (logits - logits.mean(-1, keepdim=True)).relu()
     batch, vocab = len(tokens), logits.shape[-1]
     present = torch.zeros(batch, vocab, dtype=torch.bool)
@@ -126,6 +138,7 @@ def copying_score(
     every = (raised * present[:, None, None]).sum(-1)
     looked = weights.sum(-2)
     attended, total = (looked * own).sum(-1), (looked * every).sum(-1)
+    check_finite("weights, times what the head raises,", attended + total)
     share = attended / (attended + total).clamp(min=torch.finfo(total.dtype).tiny)
     return torch.where(total > 0, 4 * share - 1, 0.0).mean(-2)
 
@@ -150,16 +163,19 @@ def in_context_learning_score(
     >>> in_context_learning_score(torch.tensor([[4.0, 4.0, 1.0], [4.0, 3.0, 0.0]]), 0, 2)
     tensor(-3.5000)
     """
-    if nats.dim() != 2:
-        raise ValueError(f"nats must be [texts, time]; got shape {tuple(nats.shape)}")
-    check_count("late", late, 1, nats.shape[1] - 1)
-    check_count("early", early, 0, late - 1)
+    check_floats("nats", nats)
+    if nats.dim() != 2 or not nats.numel():
+        raise ValueError(f"nats must be [texts, time], not empty; got shape {tuple(nats.shape)}")
+    late = check_count("late", late, 1, nats.shape[1] - 1)
+    early = check_count("early", early, 0, late - 1)
+    check_finite("nats at early and late", nats[:, [early, late]])
     return (nats[:, late] - nats[:, early]).mean()
 
 
 def _check(weights: Tensor, tokens: Tensor) -> None:
     if not is_int64(tokens) or tokens.dim() != 2:
-        raise ValueError(f"tokens must be int64 of shape [batch, time]; got {tuple(tokens.shape)}")
+        raise ValueError(f"tokens must be int64 of shape [batch, time]; got {describe(tokens)}")
+    check_finite("weights", weights)
     batch, time = tokens.shape
     wanted = (batch, time, time)
     if weights.dim() < 4 or (weights.shape[-4], *weights.shape[-2:]) != wanted:

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nlgnotes.validation import FLOATS, check_count, check_floats, describe, is_int64
+
 __all__ = ["drop_below", "keep_first", "largest", "sorted_downwards"]
 
 WIDE = 4096  # from here on a few calls more, or one for each row, cost less than they save
@@ -31,10 +33,15 @@ def largest(x: Float[Tensor, "rows vocab"], k: int) -> Float[Tensor, "rows k"]:
         x: scores; NaN counts as the largest.
         k: from 1 to vocab.
 
+    Raises:
+        ValueError: no floating-point rows, or ``k`` out of range.
+
     >>> largest(torch.tensor([[1.0, 3.0, 2.0]]), 2)
     tensor([[3., 2.]])
     """
+    _check("x", x)
     vocab = x.shape[-1]
+    k = check_count("k", k, 1, vocab)
     if 8 * k >= vocab:
         return sorted_downwards(x)[:, :k]
     # Each fold halves the groups to select among, and doubles the candidates in the chosen ones.
@@ -54,9 +61,13 @@ def largest(x: Float[Tensor, "rows vocab"], k: int) -> Float[Tensor, "rows k"]:
 def sorted_downwards(x: Float[Tensor, "rows vocab"]) -> Float[Tensor, "rows vocab"]:
     """Every row's values downwards; without their ids NumPy sorts several times faster.
 
+    Raises:
+        ValueError: no floating-point rows.
+
     >>> sorted_downwards(torch.tensor([[1.0, 3.0, 2.0]]))
     tensor([[3., 2., 1.]])
     """
+    _check("x", x)
     if x.device.type != "cpu" or x.dtype not in PLAIN:
         return x.sort(-1, descending=True).values
     return torch.from_numpy(np.sort(x.detach().numpy(), -1)).flip(-1)
@@ -71,9 +82,14 @@ def drop_below(
         x: scores, without NaN.
         least: the smallest score that stays, in the type of the scores.
 
+    Raises:
+        ValueError: no floating-point rows, or not one ``least`` for each.
+
     >>> drop_below(torch.tensor([[1.0, 3.0, 2.0]]), torch.tensor([[2.0]]))
     tensor([[-inf, 3., 2.]])
     """
+    _check("x", x)
+    check_floats("least", least, (len(x), 1))
     if x.device.type != "cpu" or x.dtype not in PLAIN or x.requires_grad or x.shape[-1] < WIDE:
         return torch.where(x < least, -math.inf, x)
     # `where` reads a mask that has to be written first, and uses no vector instructions;
@@ -96,7 +112,18 @@ def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
 
     Returns:
         The scores with the dropped entries at -inf.
+
+    Raises:
+        ValueError: no floating-point rows, or an ``n`` that the values do not reach.
     """
+    _check("x", x)
+    _check("values", values)
+    low, high = map(int, n.aminmax()) if is_int64(n) and n.shape == (len(x), 1) else (0, 0)
+    if len(values) != len(x) or low < 1 or high > x.shape[-1] or high > values.shape[-1]:
+        raise ValueError(
+            f"n must be int64 of shape {(len(x), 1)}, from 1 to as many as x and values have in a "
+            f"row; got {describe(n)} from {low} to {high}, for values that are {describe(values)}"
+        )
     after = values.gather(-1, n.clamp(max=values.shape[-1] - 1))
     last = values.gather(-1, n - 1)
     out = drop_below(x, last)
@@ -106,3 +133,10 @@ def keep_first(x: Tensor, values: Tensor, n: Tensor) -> Tensor:
         left = n[ties] - (values[ties] > last[ties]).sum(-1, keepdim=True)
         out[ties] = out[ties].masked_fill(equal & (equal.cumsum(-1) > left), -math.inf)
     return out
+
+
+def _check(name: str, x: object) -> None:
+    if not isinstance(x, Tensor) or x.dtype not in FLOATS or x.dim() != 2 or not x.numel():
+        raise ValueError(
+            f"{name} must be a floating-point tensor [rows, vocab], not empty; got {describe(x)}"
+        )

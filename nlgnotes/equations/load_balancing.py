@@ -15,6 +15,8 @@ from torch import Tensor
 from nlgnotes.validation import (
     FLOATS,
     check_count,
+    check_finite,
+    check_floats,
     check_interval,
     check_positive,
     check_scores,
@@ -56,7 +58,10 @@ def squared_cv(x: Float[Tensor, "*batch experts"]) -> Float[Tensor, "*batch"]:
     """
     _check_amounts("x", x)
     mean = x.mean(-1)
-    return (x - mean[..., None]).square().mean(-1) / mean.square()
+    cv = (x - mean[..., None]).square().mean(-1) / mean.square()
+    if not bool(cv.isfinite().all()):  # a square over- or underflows: the ratio has no scale
+        cv = squared_cv(x.double() / x.double().amax(-1, keepdim=True)).to(cv.dtype)
+    return cv
 
 
 def importance(gates: Float[Tensor, "tokens experts"]) -> Float[Tensor, " experts"]:
@@ -109,6 +114,7 @@ def smooth_load(
     """
     check_scores("clean", clean)
     check_scores("noisy", noisy)
+    check_floats("spread", spread)
     if noisy.shape != clean.shape or spread.shape != clean.shape:
         shapes = ", ".join(describe(x) for x in (clean, noisy, spread))
         raise ValueError(f"clean, noisy and spread must have the same shape; got {shapes}")
@@ -224,9 +230,7 @@ def updated_bias(
     """
     rate = check_positive("rate", rate)
     counts = _counts(counts)
-    if bias.shape != counts.shape:
-        shapes = f"{describe(bias)} and {describe(counts)}"
-        raise ValueError(f"bias and counts must have the same shape; got {shapes}")
+    check_finite("bias", bias, counts.shape)
     return bias + rate * torch.sign(counts.mean() - counts).to(bias.dtype)
 
 

@@ -20,11 +20,14 @@ from torch import Tensor
 
 from nlgnotes.equations.ngrams import ngram_counts, ngrams, two_largest
 from nlgnotes.validation import (
+    FLOATS,
     check_count,
     check_ids,
     check_lengths,
     check_mask,
     check_scores,
+    describe,
+    is_int64,
 )
 
 __all__ = [
@@ -209,8 +212,10 @@ def bleu_counts(
         ValueError: no hypothesis or reference, ``n`` below 1, or tokens and lengths that are no
             texts.
     """
-    check_lengths(hypotheses.tokens, hypotheses.lengths)
-    check_lengths(references.tokens, references.lengths)
+    for name, texts in (("hypotheses", hypotheses), ("references", references)):
+        if not (hasattr(texts, "tokens") and hasattr(texts, "lengths")):
+            raise ValueError(f"{name} must have tokens and lengths; got {describe(texts)}")
+        check_lengths(texts.tokens, texts.lengths)
     lengths, other = hypotheses.lengths.cpu(), references.lengths.cpu()
     both = [*hypotheses.tokens.cpu().unbind(), *references.tokens.cpu().unbind()]
     both = torch.nn.utils.rnn.pad_sequence(both, batch_first=True)
@@ -247,11 +252,15 @@ def bleu(counts: Int[Tensor, "documents counts"] | np.ndarray) -> float:
     Raises:
         ValueError: ``counts`` are no rows of 2 n + 2 finite numbers, none negative.
     """
+    if isinstance(counts, Tensor) and counts.dtype not in FLOATS and not is_int64(counts):
+        raise ValueError(f"counts must be numbers; got {describe(counts)}")
     rows = np.asarray(counts)
     if rows.ndim != 2 or not len(rows) or rows.shape[1] < 4 or rows.shape[1] % 2:
         raise ValueError(f"counts must be rows of 2 n + 2 numbers; got shape {rows.shape}")
-    if not (np.isfinite(rows).all() and (rows >= 0).all()):
-        raise ValueError(f"counts must be finite and at least 0; got {rows.min()} to {rows.max()}")
+    if not ((rows >= 0).all() and (rows < 2**53 / len(rows)).all()):  # beyond, sums are not exact
+        raise ValueError(
+            f"counts must be finite, from 0 to 2^53 / rows; got {rows.min()} to {rows.max()}"
+        )
     return float(_bleu(rows.sum(0, keepdims=True))[0])
 
 

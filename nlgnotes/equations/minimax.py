@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nlgnotes.equations.precision import at_least_float32
-from nlgnotes.validation import FLOATS, check_log_probs, describe
+from nlgnotes.validation import FLOATS, check_floats, check_log_probs, describe
 
 __all__ = ["exact_value", "minimax_value", "optimal_discriminator"]
 
@@ -108,10 +108,9 @@ def exact_value(
     if not isinstance(d, Tensor) or log_p.shape != log_q.shape or log_p.shape != d.shape:
         shapes = f"{tuple(log_p.shape)}, {tuple(log_q.shape)} and {describe(d)}"
         raise ValueError(f"log_p, log_q and d must have the same shape; got {shapes}")
-    if d.dtype not in FLOATS or not bool(((d >= 0) & (d <= 1)).all()):
-        raise ValueError(
-            f"d must lie in [0, 1]; got {float(d.min()):g} to {float(d.max()):g} ({d.dtype})"
-        )
+    check_floats("d", d)
+    if not bool(((d >= 0) & (d <= 1)).all()):
+        raise ValueError(f"d must lie in [0, 1]; got {float(d.min()):g} to {float(d.max()):g}")
     wide = at_least_float32(d)
     terms = _expected_log(at_least_float32(log_p), wide) + _expected_log(
         at_least_float32(log_q), 1 - wide

@@ -105,6 +105,9 @@ def mmi_bidi(
         shape = torch.broadcast_shapes(given.shape, turned.shape)
         return (given if lam == 0 else turned).expand(shape)
     score = (1 - lam) * given + lam * turned
+    finite = given.isfinite() & turned.isfinite()
+    if bool((finite & score.isnan()).any()):
+        raise ValueError(f"lam must leave the scores finite; got {lam:g}")
     # Above 1 the first term's sign turns, and what is impossible both ways would be inf - inf.
     return _impossible(torch.maximum(*torch.broadcast_tensors(given, turned)), score)
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_lengths
+from nlgnotes.validation import check_count, check_lengths, describe
 
 __all__ = ["ngram_counts", "ngrams", "two_largest"]
 
@@ -77,9 +77,22 @@ def ngram_counts(
     >>> [x.tolist() for x in ngram_counts(np.array([0, 0, 1]), np.array([4, 4, 4]))]
     [[0, 1], [4, 4], [2, 1]]
     """
+    _check_numbers(documents=documents, grams=grams)
     base = int(grams.max(initial=0)) + 1
     keys, count = np.unique(documents * base + grams, return_counts=True)
     return keys // base, keys % base, count
+
+
+def _check_numbers(**arrays: object) -> None:
+    """That all are arrays of whole numbers, at least 0, of one length."""
+    (first, pattern), *_ = arrays.items()
+    for name, x in arrays.items():
+        whole = isinstance(x, np.ndarray) and x.ndim == 1 and x.dtype.kind in "iu"
+        if not whole or len(x) != len(pattern) or x.min(initial=0) < 0:
+            raise ValueError(
+                f"{name} must be integers of at least 0 in one dimension, as many as {first}; "
+                f"got {describe(x)}"
+            )
 
 
 def two_largest(
@@ -96,6 +109,7 @@ def two_largest(
     >>> [x.tolist() for x in two_largest(np.array([0, 1]), np.array([0, 0]), np.array([2, 3]))]
     [[3], [1], [2]]
     """
+    _check_numbers(owner=owner, gram=gram, count=count)
     order = np.lexsort((-count, gram))
     gram, owner, count = gram[order], owner[order], count[order]
     first = np.flatnonzero(np.diff(gram, prepend=-1))

@@ -19,6 +19,7 @@ from torch import Tensor
 from nlgnotes.equations.precision import at_least_float32
 from nlgnotes.validation import (
     FLOATS,
+    check_flag,
     check_interval,
     check_log_probs,
     check_mask,
@@ -70,7 +71,10 @@ def score_function_surrogate(
     _check_finite("rewards, less the baseline,", advantage)
     # An advantage of 0 times the -inf of an impossible draw would be NaN.
     terms = torch.where(advantage == 0, 0.0, advantage * log_probs)
-    return -at_least_float32(terms).mean().to(log_probs.dtype)
+    loss = -at_least_float32(terms).mean().to(log_probs.dtype)
+    if bool(loss.isnan()):  # inf - inf
+        raise ValueError("log_probs times rewards must not be infinite with both signs; got NaN")
+    return loss
 
 
 def reward_gradient(logits: Rows, rewards: Rows) -> Rows:
@@ -157,7 +161,7 @@ def optimal_baseline(
     """
     p, r = _choices(logits, rewards)
     squares = _score(p) ** 2
-    if not per_component:
+    if not check_flag("per_component", per_component):
         squares = squares.sum(-1, keepdim=True)
     weight = p[..., :, None] * squares
     total = weight.sum(-2)

@@ -125,7 +125,7 @@ def generalised_advantages(
     equation (16). Taught in: book/ppo.ipynb.
 
     Args:
-        rewards: of each word, finite.
+        rewards: of each word, finite; constants.
         values: V of the state that each word was written in, finite; constants.
         mask: where there is a word; words come first, padding after them.
         discount: :math:`\gamma`, in [0, 1].
@@ -151,7 +151,7 @@ def generalised_advantages(
     if values.shape != rewards.shape:
         shapes = f"{describe(rewards)} and {describe(values)}"
         raise ValueError(f"rewards and values must have the same shape; got {shapes}")
-    rewards, values = rewards.masked_fill(~mask, 0.0), values.detach().masked_fill(~mask, 0.0)
+    rewards, values = (x.detach().masked_fill(~mask, 0.0) for x in (rewards, values))
     _check_alike(rewards=rewards, values=values)
     rewards, values = at_least_float32(rewards), at_least_float32(values)
     ahead = torch.cat((values[:, 1:], torch.zeros_like(values[:, :1])), 1)
@@ -216,6 +216,8 @@ def _checked(ratios: Tensor, advantages: Tensor, epsilon: SupportsFloat) -> tupl
         raise ValueError(f"ratios must be at least 0; got {float(ratios.min()):g}")
     if epsilon != math.inf:
         epsilon = check_interval("epsilon", epsilon, 0, math.inf, closed="left")
+    # What no number of the precision reaches clips nothing.
+    epsilon = math.inf if epsilon >= torch.finfo(ratios.dtype).max else epsilon
     return float(epsilon), advantages.detach()
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from nlgnotes.validation import describe
+
 __all__ = ["at_least_float32"]
 
 
@@ -15,4 +17,6 @@ def at_least_float32(x: Tensor) -> Tensor:
     >>> at_least_float32(torch.zeros(1, dtype=torch.bfloat16)).dtype
     torch.float32
     """
+    if not isinstance(x, Tensor) or (x.dtype.itemsize < 2 and x.is_floating_point()):
+        raise ValueError(f"x must be a tensor that torch can compute with; got {describe(x)}")
     return x.to(torch.promote_types(x.dtype, torch.float32))

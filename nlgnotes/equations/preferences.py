@@ -12,7 +12,14 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from nlgnotes.equations.precision import at_least_float32
-from nlgnotes.validation import FLOATS, check_log_probs, check_positive, describe
+from nlgnotes.validation import (
+    check_finite,
+    check_floats,
+    check_log_probs,
+    check_positive,
+    check_scores,
+    describe,
+)
 
 __all__ = [
     "expectation",
@@ -38,18 +45,19 @@ def pairwise_loss(
         chosen, rejected: the rewards of the better and of the worse answer.
 
     Raises:
-        ValueError: no pair, other shapes, or no floating point.
+        ValueError: no pair, other shapes, or rewards that are not finite.
 
     >>> import torch
     >>> pairwise_loss(torch.tensor([3.0]).log(), torch.zeros(1)).exp()  # 1 / sigma(log 3) = 4 / 3
     tensor(1.3333)
     """
-    _check_float("chosen", chosen)
+    check_finite("chosen", chosen)
     if not isinstance(rejected, Tensor) or rejected.shape != chosen.shape or not chosen.numel():
         raise ValueError(
             "chosen and rejected must have one shape, with at least one pair; "
             f"got {describe(chosen)} and {describe(rejected)}"
         )
+    check_finite("rejected", rejected)
     return -F.logsigmoid(at_least_float32(chosen - rejected)).mean()
 
 
@@ -65,13 +73,13 @@ def plackett_luce_log_prob(rewards: Float[Tensor, "*batch ranked"]) -> Float[Ten
         rewards: of the answers, in the order of the ranking.
 
     Raises:
-        ValueError: nothing to rank, or no floating point.
+        ValueError: nothing to rank, or rewards that are not finite.
 
     >>> import torch
     >>> plackett_luce_log_prob(torch.zeros(3)).exp()  # one of 3! orders
     tensor(0.1667)
     """
-    _check_float("rewards", rewards)
+    check_finite("rewards", rewards)
     if not rewards.ndim or not rewards.shape[-1]:
         raise ValueError(f"rewards must rank at least one answer; got {describe(rewards)}")
     left = at_least_float32(rewards).flip(-1).logcumsumexp(-1).flip(-1)
@@ -104,7 +112,10 @@ def tilt(
     if beta != math.inf:
         beta = check_positive("beta", beta)
     _check_rewards(log_ref, reward)
-    return (log_ref.double() + reward.double() / beta).log_softmax(-1)
+    pull = reward.double() / beta
+    if not bool(pull.isfinite().all()):
+        raise ValueError(f"beta must leave reward / beta finite; got {beta:g}")
+    return (log_ref.double() + pull).log_softmax(-1)
 
 
 def expectation(log_probs: LogProbabilities, values: LogProbabilities) -> Float64[Tensor, "*batch"]:
@@ -163,16 +174,14 @@ def tilt_at_kl(
     return tilt(log_ref, reward, beta), beta
 
 
-def _check_float(name: str, value: object) -> None:
-    if not isinstance(value, Tensor) or value.dtype not in FLOATS:
-        raise ValueError(f"{name} must be a floating-point tensor; got {describe(value)}")
-
-
 def _check_rewards(
     log_probs: object, values: object, name: str = "log_ref", other: str = "reward"
 ) -> None:
     check_log_probs(name, log_probs)
-    _check_float(other, values)
+    if float(log_probs.detach().amax()) > 0.01:  # rounding leaves a certain answer a little above 0
+        raise ValueError(f"{name} must be at most 0; got {float(log_probs.amax()):g}")
+    check_scores(name, log_probs)
+    check_floats(other, values)
     if values.shape != log_probs.shape:
         raise ValueError(
             f"{other} must have the shape of {name}, {tuple(log_probs.shape)}; "

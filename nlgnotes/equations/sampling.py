@@ -15,6 +15,7 @@ from nlgnotes.equations.largest import drop_below, keep_first, largest, sorted_d
 from nlgnotes.equations.precision import at_least_float32
 from nlgnotes.validation import (
     check_count,
+    check_floats,
     check_generator,
     check_interval,
     check_positive,
@@ -279,12 +280,17 @@ def draw(
         the scores are in half precision.
 
     Raises:
-        ValueError: a row holds NaN, +inf or no finite entry.
+        ValueError: a row holds NaN, +inf or no finite entry, or a ``u`` that does not fit or lies
+            outside [0, 1).
 
     >>> draw(torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log(), torch.tensor([0.4, 0.6]).double())
     (tensor([0, 1]), tensor([-0.6931, -0.6931]))
     """
     top = at_least_float32(check_scores(name, scores))[..., None]
+    check_floats("u", u, scores.shape[:-1])
+    low, high = map(float, u.aminmax())
+    if not (low >= 0 and high < 1):  # NaN fails both
+        raise ValueError(f"u must lie in [0, 1); got {low:g} to {high:g}")
     shifted = at_least_float32(scores) - top
     mass = shifted.exp().cumsum(-1, dtype=torch.float64)
     total = mass[..., -1:]

@@ -15,7 +15,13 @@ from torch import Tensor
 from nlgnotes.equations.largest import keep_first, largest
 from nlgnotes.equations.precision import at_least_float32
 from nlgnotes.equations.sampling import Temperature, TopK, Transform
-from nlgnotes.validation import check_count, check_interval, check_positive, check_scores
+from nlgnotes.validation import (
+    check_count,
+    check_flag,
+    check_interval,
+    check_positive,
+    check_scores,
+)
 
 __all__ = [
     "MaxEntropy",
@@ -213,6 +219,7 @@ def temper_to_entropy(
     >>> round(float(-(p * p.log()).sum()), 4)  # log 2
     0.6931
     """
+    upwards = check_flag("upwards", upwards)
     check_scores("logits", logits)
     E = check_positive("E", E)
     x = logits.reshape(-1, logits.shape[-1])

@@ -7,7 +7,7 @@
 import math
 from typing import NamedTuple
 
-from nlgnotes.validation import check_count, check_counts
+from nlgnotes.validation import check_count
 
 __all__ = ["LayerCost", "layer_cost", "segmented"]
 
@@ -51,7 +51,7 @@ def layer_cost(width: int, hidden: int, experts: int, k: int, shared: int = 0) -
     >>> layer_cost(width=2, hidden=3, experts=4, k=2)
     LayerCost(total=56, active=32, expert_flops=48, router_flops=16, choices=6)
     """
-    check_counts(width=width, hidden=hidden)
+    width, hidden = check_count("width", width), check_count("hidden", hidden)
     experts, shared = check_count("experts", experts), check_count("shared", shared, 0)
     k = check_count("k", k, 1, experts)
     matrices, router = 2 * width * hidden, width * experts
@@ -85,7 +85,8 @@ def segmented(
     >>> segmented(128, experts=16, k=2, parts=4), segmented(128, 16, 2, 4, shared=1)
     ((32, 64, 8, 0), (32, 63, 7, 1))
     """
-    check_counts(hidden=hidden, experts=experts, parts=parts)
+    hidden, parts = check_count("hidden", hidden), check_count("parts", parts)
+    experts = check_count("experts", experts)
     k = check_count("k", k, 1, experts)
     if hidden % parts:
         raise ValueError(f"parts must divide hidden, {hidden}; got {parts}")

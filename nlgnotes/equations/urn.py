@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_interval
+from nlgnotes.validation import check_count, check_interval, check_tokens
 
 __all__ = ["urn_log_prior"]
 
@@ -27,14 +27,15 @@ def urn_log_prior(
         float64, normalised over the labels.
 
     Raises:
-        ValueError: ``kinds`` below 1, ``burst`` below 0 or ``decay`` outside [0, 1].
+        ValueError: labels that are no int64 ids below ``kinds``, ``kinds`` below 1, ``burst``
+            below 0 or ``decay`` outside [0, 1].
 
     >>> urn_log_prior(torch.tensor([[0, 0, 1]]), 2, 1.0, 0.5).exp()[0, :, 0]
     tensor([0.5000, 0.6667, 0.7143], dtype=torch.float64)
     """
     kinds = check_count("kinds", kinds)
-    check_interval("burst", burst, 0, 1e6)
-    check_interval("decay", decay, 0, 1)
+    burst, decay = check_interval("burst", burst, 0, 1e6), check_interval("decay", decay, 0, 1)
+    check_tokens("labels", labels, kinds)
     examples = labels.shape[1]
     age = torch.arange(examples)[:, None] - 1 - torch.arange(examples)
     weights = torch.where(age >= 0, float(decay) ** age.clamp(min=0).double(), 0.0)

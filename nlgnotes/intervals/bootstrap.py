@@ -15,7 +15,7 @@ from scipy import special
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.sample import check_confidence, check_finite, read_numbers, zeros_and_ones
-from nlgnotes.validation import check_count, check_generator, describe
+from nlgnotes.validation import check_callable, check_count, check_generator, describe
 
 __all__ = ["bootstrap_interval", "bootstrap_means", "percentile_interval"]
 
@@ -64,6 +64,7 @@ def bootstrap_interval(
     if x.ndim == 0 or len(x) < FEWEST:
         raise ValueError(f"values must hold at least {FEWEST} units; got shape {x.shape}")
     check_finite("values", x)
+    check_callable("statistic", statistic)
     value = _statistic(statistic, x)
     if x.ndim == 1 and zeros_and_ones(x) and _is_mean(statistic, x):
         raise ValueError(

@@ -13,7 +13,7 @@ from scipy import special
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.sample import check_confidence, check_finite, read_numbers
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_callable, check_count
 
 __all__ = ["jackknife_draws", "jackknife_interval", "two_way_interval"]
 
@@ -45,7 +45,9 @@ def jackknife_draws(
     >>> jackknife_draws(lambda kept: x[kept].mean(), 3)
     array([3. , 4. , 3.5, 1.5])
     """
-    n, groups = check_count("n", n, 2), check_count("groups", groups, 2)
+    check_callable("statistic", statistic)
+    n = check_count("n", n, 2)
+    groups = min(check_count("groups", groups, 2), n)  # more groups than units are empty
     all_units = np.arange(n)
     group = all_units % groups
     kept = [all_units] + [all_units[group != g] for g in range(min(groups, n))]
@@ -126,6 +128,7 @@ def two_way_interval(
         raise ValueError(f"values must be [trainings, prompts, ...], 2 or more; got {x.shape}")
     check_finite("values", x)
     rows, columns = x.shape[:2]
+    check_callable("statistic", statistic)
     if (shape := read_numbers("statistic", statistic(x)).shape) != ():
         raise ValueError(f"statistic must return one number; got shape {shape}")
     by_row = jackknife_draws(lambda kept: statistic(x[kept]), rows, groups=rows)

@@ -1,5 +1,6 @@
 """Confidence intervals for means, paired differences and ratios of totals."""
 
+from collections.abc import Sequence
 from typing import SupportsFloat
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy import special
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.proportions import binomial_interval, paired_proportions
 from nlgnotes.intervals.sample import check_confidence, read_pairs, read_sample, zeros_and_ones
-from nlgnotes.validation import check_interval
+from nlgnotes.validation import check_interval, shown
 
 __all__ = ["mean_interval", "paired_difference", "ratio_of_totals"]
 
@@ -149,6 +150,8 @@ def ratio_of_totals(
 def _limits(name: str, x: np.ndarray, bounds: Bounds | None) -> tuple[float, float] | None:
     if bounds is None:
         return None
+    if not isinstance(bounds, Sequence) or len(bounds) != 2:
+        raise ValueError(f"bounds must be the least and the greatest value; got {shown(bounds)}")
     low, high = (float(check_interval("bounds", end, -np.inf, np.inf)) for end in bounds)
     if not low < high or x.min() < low or x.max() > high:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Bool, Float64, Int64
@@ -11,7 +11,16 @@ from torch.nn.functional import pad
 
 from nlgnotes.documents import Documents
 from nlgnotes.intervals import Interval, ratio_of_totals
-from nlgnotes.validation import check_count, check_generator, check_tokens
+from nlgnotes.validation import (
+    check_count,
+    check_generator,
+    check_id_lists,
+    check_kind,
+    check_tokens,
+    describe,
+    is_int64,
+    shown,
+)
 
 __all__ = ["Language", "check_sample", "extended", "inside"]
 
@@ -38,6 +47,9 @@ class Language(ABC):
     eos = 0
 
     def __init__(self, words: Sequence[str]):
+        texts = isinstance(words, Iterable) and not isinstance(words, str | bytes)
+        if not texts or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"words must be strings; got {shown(words)}")
         self.words: tuple[str, ...] = tuple(words)
         if len(self.words) < 2 or self.words[0] != "<eos>":
             raise ValueError(
@@ -107,7 +119,7 @@ class Language(ABC):
         ``<eos>`` is counted. This is the floor of every model's expected loss. The 95 % interval is
         over documents.
         """
-        check_count("n", n, 2)
+        n = check_count("n", n, 2)
         documents = self.sample(n, generator, max_length)
         return ratio_of_totals(-self.log_prob(documents), documents.lengths.double())
 
@@ -117,6 +129,7 @@ class Language(ABC):
         Raises:
             ValueError: ``text`` holds a word that the language does not have.
         """
+        check_kind("text", text, str)
         pieces = _split(text.lower())
         unknown = [piece for piece in pieces if piece not in self._ids]
         if unknown:
@@ -129,10 +142,11 @@ class Language(ABC):
         There is no space before ``.`` and ``,``.
 
         Raises:
-            ValueError: an id is outside the vocabulary.
+            ValueError: an id is no integer, or outside the vocabulary.
         """
         text, capital = "", True
-        for i in map(int, ids):
+        [ids] = check_id_lists("ids", [ids])
+        for i in ids:
             if not 0 <= i < self.vocab_size:
                 raise ValueError(f"ids must lie in [0, {self.vocab_size}); got {i}")
             word = self.words[i]
@@ -144,6 +158,7 @@ class Language(ABC):
 
     def _check(self, documents: Documents) -> None:
         """Raise unless these can be documents of this language."""
+        check_kind("documents", documents, Documents)
         check_tokens("documents.tokens", documents.tokens, self.vocab_size)
         if bool((inside(documents.tokens).sum(-1) < documents.lengths).any()):
             raise ValueError(
@@ -166,6 +181,8 @@ def check_sample(
 
 def inside(tokens: Int64[Tensor, "batch time"]) -> Bool[Tensor, "batch time"]:
     """Which tokens stand at or before the first ``<eos>`` of their row."""
+    if not is_int64(tokens) or tokens.dim() != 2:
+        raise ValueError(f"tokens must be int64 of shape [batch, time]; got {describe(tokens)}")
     ended = tokens == Language.eos
     return ended.cumsum(-1) - ended.long() == 0
 

@@ -73,13 +73,11 @@ class Brackets(Language):
         exponent: float | int = 1.0,
         epsilon: float = 0.005,
     ):
-        for name, count, most in (
-            ("kinds", kinds, len(PAIRS)),
-            ("fillers", fillers, len(LETTERS)),
-            ("max_depth", max_depth, 6),
-        ):
-            check_count(name, count)
-            check_interval(name, count, 1, most)
+        limits = {"kinds": (kinds, len(PAIRS)), "fillers": (fillers, len(LETTERS))}
+        kinds, fillers, max_depth = (
+            check_interval(name, check_count(name, count), 1, most)
+            for name, (count, most) in (limits | {"max_depth": (max_depth, 6)}).items()
+        )
         shares = {
             "open_outside": open_outside,
             "open_inside": open_inside,
@@ -87,14 +85,16 @@ class Brackets(Language):
             "end": end,
             "epsilon": epsilon,
         }
-        for name, share in shares.items():
-            check_interval(name, share, 0.0, 1.0, closed="neither")
+        open_outside, open_inside, close, end, epsilon = (
+            float(check_interval(name, share, 0.0, 1.0, closed="neither"))
+            for name, share in shares.items()
+        )
         for name, total in (
             ("open_outside + end", open_outside + end),
             ("open_inside + close", open_inside + close),
         ):
             check_interval(name, total, 0.0, 1.0, closed="neither")
-        check_interval("exponent", exponent, 0.0, 10.0)
+        exponent = check_interval("exponent", exponent, 0.0, 10.0)
         super().__init__(
             [
                 "<eos>",

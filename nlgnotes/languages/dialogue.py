@@ -17,7 +17,7 @@ from nlgnotes.languages.base import Language, check_sample, extended
 from nlgnotes.languages.dialogue_tables import standard_tables
 from nlgnotes.languages.listed import Listed
 from nlgnotes.languages.tables import RowSampler, check_rows
-from nlgnotes.validation import check_count, check_interval
+from nlgnotes.validation import check_count, check_floats, check_id_lists, check_interval
 
 __all__ = ["Dialogue"]
 
@@ -66,6 +66,10 @@ class Dialogue(Language):
             raise ValueError(
                 f"words must be at least 3, the second of them '?'; got {list(self.words[:2])}"
             )
+        queries, replies = check_id_lists("queries", queries), check_id_lists("replies", replies)
+        check_floats("prior", prior)
+        if prior.dim() != 1:
+            raise ValueError(f"prior must have shape [topics]; got {list(prior.shape)}")
         self.prior = check_rows("prior", prior, (len(prior),))
         self.query_table = check_rows("query_table", query_table, (len(prior), len(queries)))
         self.reply_table = check_rows("reply_table", reply_table, (len(prior), len(replies)))
@@ -184,11 +188,12 @@ class Dialogue(Language):
         Raises:
             ValueError: different numbers of queries and replies, or strings that are none.
         """
+        self._check_queries(queries)
+        self._check(replies)
         if len(queries) != len(replies):
             raise ValueError(
                 f"queries and replies must be pairs; got {len(queries)} and {len(replies)}"
             )
-        self._check(replies)
         return self._said.log_prob(replies, self._reply_weights(self.topic_posterior(queries)))
 
     def log_query_given_reply(
@@ -252,6 +257,7 @@ class Dialogue(Language):
         :meth:`log_reply_given_query`.
         """
         self._check_queries(queries)
+        self._check(replies)
         return concatenate(queries, replies)
 
     def swapped(self, queries: Documents, replies: Documents) -> Documents:
@@ -261,6 +267,7 @@ class Dialogue(Language):
             ValueError: a reply that does not end in ``<eos>``, or as :meth:`log_reply_given_query`.
         """
         self._check_queries(queries)
+        self._check(replies)
         every = torch.arange(len(replies))
         if not bool((replies.tokens[every, replies.lengths - 1] == self.eos).all()):
             raise ValueError("replies must end in <eos>; got one that was cut")

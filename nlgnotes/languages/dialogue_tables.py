@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from nlgnotes.languages.dialogue_words import FORMS, GENERIC, GROUPS, TEMPLATES, VAGUE
+from nlgnotes.validation import check_count, check_interval
 
 __all__ = ["standard_tables"]
 
@@ -13,15 +14,18 @@ def standard_tables(topics: int, generic: float, named: float) -> dict[str, Any]
     """What ``Dialogue`` is made from, by the names of its arguments; see ``Dialogue.standard``.
 
     Raises:
-        ValueError: more topics than there are.
+        ValueError: more topics than there are, or a share outside its range.
     """
     every = [
         (group, topic, own.split())
         for group, members in GROUPS.items()
         for topic, own in members.items()
     ]
+    topics = check_count("topics", topics)
     if topics > len(every):
         raise ValueError(f"topics must be at most {len(every)}; got {topics}")
+    generic = float(check_interval("generic", generic, 0.0, 1.0, closed="neither"))
+    named = float(check_interval("named", named, 0.0, 1.0, closed="right"))
     names = [*(topic for _, topic, _ in every), *GROUPS, VAGUE]
     own_words = [" ".join(own) for _, _, own in every]
     texts = [*FORMS, *TEMPLATES, GENERIC, " ".join(names), *own_words]

@@ -1,5 +1,6 @@
 """Markov chains with an explicit table, of even or uneven entropy."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -10,9 +11,12 @@ from torch.nn.functional import pad
 from nlgnotes.documents import Documents
 from nlgnotes.languages.base import Language, extended, inside
 from nlgnotes.languages.tables import RowSampler, check_rows, sample_walks
-from nlgnotes.validation import check_count, check_generator, check_interval, check_positive
+from nlgnotes.validation import check_count, check_generator, check_interval, check_positive, shown
 
 __all__ = ["Markov"]
+
+
+LARGEST_TABLE = 2**26  # half a gigabyte
 
 
 class Markov(Language):
@@ -140,6 +144,11 @@ def _words(vocab_size: int, order: int, end: float) -> tuple[list[str], int]:
     vocab_size = check_count("vocab_size", vocab_size, 2)
     order = check_count("order", order)
     check_interval("end", end, 0.0, 1.0, closed="neither")
+    if (order + 1) * math.log(vocab_size) > math.log(LARGEST_TABLE):
+        raise ValueError(
+            f"vocab_size ** (order + 1) must be at most {LARGEST_TABLE}, the entries of the table; "
+            f"got {shown(vocab_size)} and {shown(order)}"
+        )
     return ["<eos>", *(f"w{i}" for i in range(1, vocab_size))], vocab_size**order
 
 
@@ -154,4 +163,5 @@ def _zipf_rows(rows: int, width: int, exponent: float | int, generator: torch.Ge
 
 def _with_end(rows: Tensor, end: float) -> Tensor:
     """The rows with a first column of ``end``, what is left shared as before."""
+    end = float(end)
     return torch.cat([torch.full((len(rows), 1), end, dtype=torch.float64), (1 - end) * rows], -1)

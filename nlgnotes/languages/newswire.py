@@ -13,7 +13,7 @@ from nlgnotes.languages.newswire_filter import ForwardFilter
 from nlgnotes.languages.newswire_sampling import NewswireSample, draw_hidden
 from nlgnotes.languages.newswire_tables import standard_tables, toy_tables
 from nlgnotes.languages.tables import RowSampler, check_rows
-from nlgnotes.validation import check_count, check_interval
+from nlgnotes.validation import check_count, check_interval, check_kind
 
 __all__ = ["Newswire", "NewswireSample"]
 
@@ -63,7 +63,9 @@ class Newswire(Language):
         topic_names: Sequence[str] | None = None,
     ):
         super().__init__(words)
-        check_interval("epsilon", epsilon, 0.0, 1.0, closed="neither")
+        epsilon = check_interval("epsilon", epsilon, 0.0, 1.0, closed="neither")
+        if epsilon < 1e-300:
+            raise ValueError(f"epsilon must leave each word a share above 0; got {epsilon:g}")
         self.epsilon = float(epsilon)
         if not isinstance(emission, Tensor) or emission.dim() != 4:
             given = getattr(emission, "shape", type(emission).__name__)
@@ -93,11 +95,10 @@ class Newswire(Language):
             "emission", emission, (classes, topics, self.entities, self.vocab_size)
         )
         self.slot_class = slot_class
-        self.topics = (
-            tuple(topic_names)
-            if topic_names is not None
-            else tuple(f"topic {i}" for i in range(topics))
-        )
+        if topic_names is None:
+            topic_names = [f"topic {i}" for i in range(topics)]
+        check_kind("topic_names", topic_names, Sequence)
+        self.topics = tuple(topic_names)
         if len(self.topics) != topics:
             raise ValueError(f"topic_names must name {topics} topics; got {len(self.topics)}")
         self._prepare()

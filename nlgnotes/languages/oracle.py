@@ -10,7 +10,7 @@ from torch.nn.functional import log_softmax, pad
 
 from nlgnotes.documents import Documents
 from nlgnotes.languages.base import Language, check_sample, extended, inside
-from nlgnotes.validation import check_count, check_generator, check_interval
+from nlgnotes.validation import check_count, check_generator, check_interval, shown
 
 __all__ = ["LSTMOracle"]
 
@@ -58,8 +58,12 @@ class LSTMOracle(Language):
     def __init__(
         self, vocab_size: int, generator: torch.Generator, *, hidden: int = 32, end: float = 0.001
     ):
-        vocab_size = check_count("vocab_size", vocab_size, 2)
-        hidden = check_count("hidden", hidden)
+        vocab_size, hidden = check_count("vocab_size", vocab_size, 2), check_count("hidden", hidden)
+        if vocab_size > 2**20 or hidden > 2**14:
+            raise ValueError(
+                "vocab_size must be at most 2^20 and hidden at most 2^14; "
+                f"got {shown(vocab_size)} and {shown(hidden)}"
+            )
         end = check_interval("end", end, 0.0, 1.0, closed="neither")
         check_generator(generator)
         super().__init__(["<eos>", *(f"w{i}" for i in range(1, vocab_size))])

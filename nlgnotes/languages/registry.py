@@ -13,7 +13,7 @@ from nlgnotes.languages.markov import Markov
 from nlgnotes.languages.newswire import Newswire
 from nlgnotes.languages.oracle import LSTMOracle
 from nlgnotes.randomness import generator
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_kind
 
 __all__ = ["language_digest", "language_for"]
 
@@ -62,6 +62,7 @@ def language_digest(language: Language) -> str:
 
     It sees what the language says, not how it is written: a rewrite of its code changes nothing.
     """
+    check_kind("language", language, Language)
     size = language.vocab_size
     tokens = torch.randint(1, size, (size - 1, 12), generator=generator(0, "language digest"))
     tokens[:, 0] = torch.arange(1, size)

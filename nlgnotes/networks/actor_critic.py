@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nlgnotes.networks.transformer import Decoder
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_kind, check_tokens
 
 __all__ = ["ActorCritic"]
 
@@ -24,6 +24,7 @@ class ActorCritic(nn.Module):
 
     def __init__(self, policy: Decoder) -> None:
         super().__init__()
+        check_kind("policy", policy, Decoder)
         self.policy = policy
         self.head = nn.Parameter(torch.zeros(policy.config.width))
         self.bias = nn.Parameter(torch.zeros(()))
@@ -36,7 +37,8 @@ class ActorCritic(nn.Module):
         Raises:
             ValueError: tokens that are not the policy's, or with nothing before the answer.
         """
-        check_count("words", words, 1, tokens.shape[1] - 1)
+        check_tokens("tokens", tokens, self.policy.config.vocab_size)
+        words = check_count("words", words, 1, tokens.shape[1] - 1)
         hidden = self.policy.hidden(tokens[:, :-1])[:, -words:]
         values = hidden.detach() @ self.head + self.bias
         return self.policy.unembed(hidden).log_softmax(-1), values

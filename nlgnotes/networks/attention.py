@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_mask
+from nlgnotes.validation import FLOATS, check_count, check_mask
 
 __all__ = ["causal_mask", "scaled_dot_product_attention"]
 
@@ -94,7 +94,7 @@ def scaled_dot_product_attention(
 def _check_roles(query: Tensor, key: Tensor, value: Tensor) -> None:
     roles = {"query": query, "key": key, "value": value}
     for name, role in roles.items():
-        if not isinstance(role, Tensor) or not role.is_floating_point() or role.dim() < 2:
+        if not isinstance(role, Tensor) or role.dtype not in FLOATS or role.dim() < 2:
             kind = role.dtype if isinstance(role, Tensor) else type(role).__name__
             shape = tuple(getattr(role, "shape", ()))
             raise ValueError(
@@ -109,6 +109,11 @@ def _check_roles(query: Tensor, key: Tensor, value: Tensor) -> None:
             "query and key must have one width, key and value one number of keys; "
             f"got shapes {shapes}"
         )
+    try:
+        torch.broadcast_shapes(*(role.shape[:-2] for role in roles.values()))
+    except RuntimeError:
+        shapes = ", ".join(str(tuple(role.shape)) for role in roles.values())
+        raise ValueError(f"query, key and value must be of one batch; got {shapes}") from None
 
 
 def _check_finite(scores: Tensor) -> None:

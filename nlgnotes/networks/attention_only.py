@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from nlgnotes.networks.attention import causal_mask, scaled_dot_product_attention
 from nlgnotes.networks.base import Config, normal_matrix
-from nlgnotes.networks.inputs import embed
+from nlgnotes.networks.inputs import check_hidden, embed
 from nlgnotes.networks.rotary import rotary_angles, split_rotary
-from nlgnotes.validation import check_count, check_tokens
+from nlgnotes.validation import check_count, check_finite, check_kind, check_tokens, shown
 
 __all__ = ["AttentionLayer", "AttentionOnly", "AttentionOnlyConfig", "HeadRun"]
 
@@ -80,6 +80,7 @@ class AttentionLayer(nn.Module):
 
     def __init__(self, config: AttentionOnlyConfig, generator: torch.Generator) -> None:
         super().__init__()
+        check_kind("config", config, AttentionOnlyConfig)
         width, self.heads = config.width, config.heads
         self.norm = nn.Parameter(torch.ones(width))
         self.qkv = normal_matrix(3 * width, width, 0.02, generator)
@@ -127,6 +128,7 @@ class AttentionOnly(nn.Module):
 
     def __init__(self, config: AttentionOnlyConfig, generator: torch.Generator) -> None:
         super().__init__()
+        check_kind("config", config, AttentionOnlyConfig)
         self.config = config
         self.embedding = normal_matrix(config.vocab_size, config.width, 0.02, generator)
         self.layers = nn.ModuleList(AttentionLayer(config, generator) for _ in range(config.layers))
@@ -174,14 +176,19 @@ class AttentionOnly(nn.Module):
             ValueError: as :meth:`forward`; a head that is none; patterns of another shape.
         """
         c = self.config
+        if not isinstance(ablated, Sequence | set) or any(
+            not isinstance(pair, Sequence) or len(pair) != 2 for pair in ablated
+        ):
+            raise ValueError(f"ablated must be pairs of layer and head; got {shown(ablated)}")
         for layer, head in ablated:
             check_count("the layer of an ablated head", layer, 0, c.layers - 1)
             check_count("the head of an ablated head", head, 0, c.heads - 1)
         x, cos, sin = self._embed(tokens)
         batch, time = tokens.shape
         shape = (c.layers, batch, c.heads, time, time)
-        if patterns is not None and tuple(patterns.shape) != shape:
-            raise ValueError(f"patterns must have shape {shape}; got {tuple(patterns.shape)}")
+        if patterns is not None:
+            check_finite("patterns", patterns, shape)
+            check_hidden("patterns", patterns, time, self.embedding)
         mask, used = causal_mask(time), []
         for i, layer in enumerate(self.layers):
             q, k, v = layer.queries_keys_values(x, cos, sin)

@@ -1,5 +1,6 @@
 """The base of the networks: sizes that become JSON and come back, and initial weights."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -7,7 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from nlgnotes.validation import check_count, check_generator, check_keys, check_positive
+from nlgnotes.validation import (
+    check_count,
+    check_generator,
+    check_interval,
+    check_keys,
+    check_positive,
+)
 
 __all__ = ["Config", "normal_matrix"]
 
@@ -57,7 +64,8 @@ class Config:
             object.__setattr__(self, name, int(value))
 
     def _check_heads(self) -> None:
-        check_positive("rope_base", self.rope_base)
+        # As a plain number: a NumPy array of one could not be written as JSON.
+        object.__setattr__(self, "rope_base", check_positive("rope_base", self.rope_base))
         if self.width % (2 * self.heads):
             raise ValueError(
                 f"width must be a multiple of 2 * heads = {2 * self.heads}; got {self.width}"
@@ -74,7 +82,10 @@ def normal_matrix(rows: int, columns: int, std: float, generator: torch.Generato
     """A matrix of initial weights, [rows, columns], independent normal with deviation ``std``.
 
     Raises:
-        ValueError: ``generator`` is no ``torch.Generator``.
+        ValueError: a count below 1, a deviation below 0 or infinite, or ``generator`` is no
+            ``torch.Generator``.
     """
     check_generator(generator)
+    rows, columns = check_count("rows", rows), check_count("columns", columns)
+    std = float(check_interval("std", std, 0, math.inf, closed="left"))
     return nn.Parameter(torch.empty(rows, columns).normal_(0.0, std, generator=generator))

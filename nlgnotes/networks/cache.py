@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nlgnotes.networks.inputs import check_row_index
-from nlgnotes.validation import check_count, check_counts
+from nlgnotes.validation import check_count, check_counts, check_kind
 
 __all__ = ["Cache"]
 
@@ -71,6 +71,7 @@ class Cache:
             ValueError: a count below 1.
         """
         check_counts(layers=layers, batch=batch, heads=heads, capacity=capacity, width=width)
+        check_kind("dtype", dtype, torch.dtype)
         block = capacity if prepared is None else _block(batch, capacity)
         blocks = -(-capacity // block)
         buffers = torch.zeros(2, layers, blocks, batch, heads, block, width, dtype=dtype)
@@ -108,7 +109,7 @@ class Cache:
         Raises:
             ValueError: ``time`` below 1, or they do not fit.
         """
-        check_count("time", time)
+        time = check_count("time", time)
         end = self.length + time
         if end > self.capacity:
             raise ValueError(

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nlgnotes.networks.base import normal_matrix
+from nlgnotes.validation import check_count
 
 __all__ = ["CrossAttention", "cross_attention_shapes"]
 
@@ -31,10 +32,17 @@ class CrossAttention(nn.Module):
         width, heads: of the residual stream, and of the attention.
         layers: of the decoder; what writes into the stream starts smaller by its root.
         generator: where the initial weights are drawn from.
+
+    Raises:
+        ValueError: a count below 1, a width that the heads do not divide, or no generator.
     """
 
     def __init__(self, width: int, heads: int, layers: int, generator: torch.Generator) -> None:
         super().__init__()
+        width, heads = check_count("width", width), check_count("heads", heads)
+        layers = check_count("layers", layers)
+        if width % heads:
+            raise ValueError(f"width must be a multiple of heads = {heads}; got {width}")
         self.heads, self.size = heads, width // heads
         self.norm = nn.Parameter(torch.ones(width))
         self.query = normal_matrix(width, width, 0.02, generator)

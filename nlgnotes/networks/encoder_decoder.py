@@ -14,7 +14,7 @@ from nlgnotes.networks.cross_attention import CrossAttention, cross_attention_sh
 from nlgnotes.networks.reader import Reader
 from nlgnotes.networks.rotary import rotary_angles
 from nlgnotes.networks.transformer import Block, DecoderConfig, block_shapes
-from nlgnotes.validation import check_mask, check_tokens
+from nlgnotes.validation import check_kind, check_mask, check_tokens
 
 __all__ = ["EncoderDecoder", "EncoderDecoderConfig"]
 
@@ -85,6 +85,7 @@ class EncoderDecoder(nn.Module):
 
     def __init__(self, config: EncoderDecoderConfig, generator: torch.Generator) -> None:
         super().__init__()
+        check_kind("config", config, EncoderDecoderConfig)
         self.config, size = config, config.width // config.heads
         self.embedding = normal_matrix(config.vocab_size, config.width, 0.02, generator)
         self.encoder = _blocks(config, config.encoder_layers, generator)

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nlgnotes.networks.inputs import check_hidden
 from nlgnotes.networks.moe import MoELayer, expert_networks
-from nlgnotes.validation import check_count, check_counts, check_positive, check_scores
+from nlgnotes.validation import check_count, check_kind, check_positive, check_scores
 
 __all__ = ["expert_capacity", "expert_choice", "expert_choice_answer"]
 
@@ -26,8 +27,8 @@ def expert_capacity(tokens: int, experts: int, factor: float | int) -> int:
     >>> expert_capacity(8, 4, 1), expert_capacity(3, 4, 1), expert_capacity(8, 4, 1.25)
     (2, 1, 3)
     """
-    check_counts(tokens=tokens, experts=experts)
-    return min(tokens, math.ceil(check_positive("factor", factor) * tokens / experts))
+    tokens, experts = check_count("tokens", tokens), check_count("experts", experts)
+    return math.ceil(min(tokens, check_positive("factor", factor) * tokens / experts))
 
 
 def expert_choice(
@@ -80,6 +81,8 @@ def expert_choice_answer(
     Raises:
         ValueError: as :func:`expert_choice` and :func:`expert_capacity`.
     """
+    check_kind("layer", layer, MoELayer)
+    check_hidden("x", x, len(layer.gate), layer.gate, rank=3)
     batch, time = x.shape[:2]
     capacity = expert_capacity(time, layer.experts, factor)
     places, gates = expert_choice(x @ layer.gate, capacity)

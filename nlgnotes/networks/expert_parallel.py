@@ -117,7 +117,7 @@ def expert_parallel(
 
 def _check(chosen: Tensor, experts: int, processes: int) -> int:
     processes = check_count("processes", processes)
-    experts = check_count("experts", experts)
+    experts = check_count("experts", experts, 1, 2**31)
     if not is_int64(chosen) or chosen.dim() != 2 or not chosen.numel():
         raise ValueError(f"chosen must be int64 of shape [tokens, k]; got {chosen!r}")
     if int(chosen.min()) < 0 or int(chosen.max()) >= experts:

@@ -3,7 +3,7 @@
 from nlgnotes.networks.encoder_decoder import EncoderDecoderConfig
 from nlgnotes.networks.moe_decoder import MoEDecoderConfig
 from nlgnotes.networks.transformer import DecoderConfig
-from nlgnotes.validation import check_count, check_counts
+from nlgnotes.validation import check_count, check_kind
 
 __all__ = ["decoder_flops", "encoder_flops", "memory_flops", "moe_decoder_flops", "writer_flops"]
 
@@ -26,8 +26,8 @@ def decoder_flops(config: DecoderConfig, new: int, past: int = 0) -> int:
     >>> decoder_flops(sizes, new=1)
     52
     """
-    check_counts(new=new)
-    check_count("past", past, 0)
+    check_kind("config", config, DecoderConfig)
+    new, past = check_count("new", new), check_count("past", past, 0)
     return config.layers * _block(config, new, past + new) + _logits(config, new)
 
 
@@ -47,7 +47,8 @@ def moe_decoder_flops(config: MoEDecoderConfig, new: int, past: int = 0) -> int:
     >>> moe_decoder_flops(sizes, new=1) - decoder_flops(sizes, new=1)  # 8 * 2 + 4 * 5
     36
     """
-    c = config
+    check_kind("config", config, MoEDecoderConfig)
+    c, new = config, check_count("new", new)
     more = 4 * c.hidden * (c.k + c.shared - 1) + 2 * c.experts
     return decoder_flops(c, new, past) + c.layers * new * c.width * more
 
@@ -57,13 +58,15 @@ def encoder_flops(config: EncoderDecoderConfig, source: int) -> int:
 
     ``source`` is *s*, and *E* the encoder's layers; counted as in :func:`decoder_flops`.
     """
-    check_counts(source=source)
+    check_kind("config", config, EncoderDecoderConfig)
+    source = check_count("source", source)
     return config.encoder_layers * _block(config, source, source)
 
 
 def memory_flops(config: EncoderDecoderConfig, source: int) -> int:
     r"""FLOPs of cross-attention's keys and values of an encoded source: :math:`4 L s w^2`."""
-    check_counts(source=source)
+    check_kind("config", config, EncoderDecoderConfig)
+    source = check_count("source", source)
     return 4 * config.layers * source * config.width**2
 
 
@@ -72,8 +75,9 @@ def writer_flops(config: EncoderDecoderConfig, new: int, past: int, source: int)
 
     As :func:`decoder_flops`, and in each layer :math:`4 n w^2 + 4 n s w` more.
     """
-    check_counts(new=new, source=source)
-    check_count("past", past, 0)
+    check_kind("config", config, EncoderDecoderConfig)
+    new, past = check_count("new", new), check_count("past", past, 0)
+    source = check_count("source", source)
     cross = 4 * new * config.width * (config.width + source)
     return config.layers * (_block(config, new, past + new) + cross) + _logits(config, new)
 

@@ -8,9 +8,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_tokens
+from nlgnotes.validation import check_count, check_tokens, describe
 
-__all__ = ["check_capacity", "check_owner", "check_row_index", "check_step", "embed"]
+__all__ = [
+    "check_capacity",
+    "check_hidden",
+    "check_owner",
+    "check_row_index",
+    "check_step",
+    "embed",
+]
 
 
 def embed(
@@ -28,13 +35,27 @@ def embed(
     """
     try:
         x = F.embedding(tokens, embedding)
-    except IndexError:
+    except (IndexError, RuntimeError, TypeError):
         # The look-up tests every id anyway, so a step need not test them a second time.
         check_tokens("tokens", tokens, len(embedding))
         raise
     if dtype is not None and dtype != x.dtype:
         raise ValueError(f"cache must be of the model's dtype {x.dtype}; got {dtype}")
     return x
+
+
+def check_hidden(name: str, x: object, width: int, like: Tensor, rank: int | None = None) -> None:
+    """Raise ``ValueError`` unless ``x`` is [..., width], of some rank, in the type of the weights.
+
+    Its numbers are not looked at: a network answers NaN with NaN, and what reads its answers,
+    ``generate`` and the losses, refuses it.
+    """
+    fits = isinstance(x, Tensor) and x.dtype == like.dtype and x.dim() and x.shape[-1] == width
+    if not fits or (rank is not None and x.dim() != rank):
+        axes = "..." if rank is None else f"{rank - 1} more"
+        raise ValueError(
+            f"{name} must be {like.dtype} of shape [{axes}, {width}]; got {describe(x)}"
+        )
 
 
 def check_step(tokens: object, batch: int) -> None:
@@ -59,12 +80,12 @@ def check_capacity(capacity: int | None, context: int) -> int:
     """
     if capacity is None:
         return context
-    check_count("capacity", capacity)
+    capacity = check_count("capacity", capacity)
     if capacity > context:
         raise ValueError(
             f"capacity must not exceed the model's context of {context}; got {capacity}"
         )
-    return int(capacity)
+    return capacity
 
 
 def check_owner(cache: Any, kind: type, model: object) -> None:

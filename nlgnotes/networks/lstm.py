@@ -17,7 +17,7 @@ from nlgnotes.networks.inputs import (
     check_step,
     embed,
 )
-from nlgnotes.validation import check_count, check_tokens
+from nlgnotes.validation import check_count, check_kind, check_tokens
 
 __all__ = ["LSTMConfig", "LSTMModel", "LSTMState"]
 
@@ -109,6 +109,7 @@ class LSTMModel(nn.Module):
 
     def __init__(self, config: LSTMConfig, generator: torch.Generator) -> None:
         super().__init__()
+        check_kind("config", config, LSTMConfig)
         self.config = config
         width, bound = config.width, config.width**-0.5
         self.embedding = normal_matrix(config.vocab_size, width, 0.5, generator)

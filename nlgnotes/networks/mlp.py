@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from nlgnotes.validation import check_count, check_generator
+from nlgnotes.networks.inputs import check_hidden
+from nlgnotes.validation import check_count, check_floats, check_generator, describe, shown
 
 __all__ = ["MLP", "mlp"]
 
@@ -24,13 +25,40 @@ def mlp(weights: Sequence[Tensor], x: Float[Tensor, "*tasks points in"]) -> Tens
         ``[*tasks, points, out]``.
 
     Raises:
-        ValueError: an odd number of weights, or none.
+        ValueError: an odd number of weights, or none, or layers and inputs that do not fit.
     """
+    if not isinstance(weights, Sequence) or isinstance(weights, str | bytes):
+        raise ValueError(f"weights must be a sequence of tensors; got {shown(weights)}")
     if len(weights) < 2 or len(weights) % 2:
         raise ValueError(f"weights must be pairs of W and b; got {len(weights)}")
+    _check_layers(weights, x)
     for i in range(0, len(weights), 2):
         x = (x.relu() if i else x) @ weights[i] + weights[i + 1]
     return x
+
+
+def _check_layers(weights: Sequence[Tensor], x: object) -> None:
+    """That each layer has one type with the one before it, and takes what that one gives."""
+    width = getattr(x, "shape", (0,))[-1:]
+    for i, (w, b) in enumerate(zip(weights[::2], weights[1::2], strict=True)):
+        for name, each in ((f"weights[{2 * i}]", w), (f"weights[{2 * i + 1}]", b)):
+            check_floats(name, each)
+            if each.dim() < 2:
+                raise ValueError(f"{name} must have two axes or more; got {describe(each)}")
+        if i == 0:
+            check_hidden("x", x, w.shape[-2], w)
+        fits = w.dtype == b.dtype == x.dtype and (w.shape[-2],) == tuple(width)
+        if not fits or b.shape != (*w.shape[:-2], 1, w.shape[-1]) or not _broadcast(w, x):
+            raise ValueError(
+                f"weights must be layers that fit in type and shape; "
+                f"got {describe(w)} and {describe(b)} for {tuple(width)} numbers of {x.dtype}"
+            )
+        width = w.shape[-1:]
+
+
+def _broadcast(w: Tensor, x: Tensor) -> bool:
+    """Whether weights of each task's own are as many as there are tasks."""
+    return w.dim() == 2 or w.shape[:-2] == x.shape[:-2]
 
 
 class MLP(nn.Module):
@@ -53,7 +81,7 @@ class MLP(nn.Module):
     def __init__(self, sizes: Sequence[int], generator: torch.Generator) -> None:
         super().__init__()
         check_generator(generator)
-        if len(sizes) < 2:
+        if not isinstance(sizes, Sequence) or len(sizes) < 2:
             raise ValueError(f"sizes must be at least an input and an output; got {sizes!r}")
         sizes = [check_count("sizes", size) for size in sizes]
         self.weights = nn.ParameterList()

@@ -19,7 +19,17 @@ from torch import Tensor, nn
 from nlgnotes.equations.gating import noisy_logits, top_k_experts
 from nlgnotes.equations.load_balancing import expert_counts
 from nlgnotes.networks.base import normal_matrix
-from nlgnotes.validation import check_count, check_generator, check_mask
+from nlgnotes.networks.inputs import check_hidden
+from nlgnotes.validation import (
+    check_count,
+    check_floats,
+    check_generator,
+    check_ids,
+    check_interval,
+    check_kind,
+    check_mask,
+    describe,
+)
 
 __all__ = ["MoELayer", "Routing", "expert_networks", "expert_products"]
 
@@ -90,7 +100,19 @@ def expert_products(
         rows: those of expert 0 first.
         matrices: of each expert.
         counts: how many rows each expert has; together all of them.
+
+    Raises:
+        ValueError: types or sizes that do not fit, or counts that are not of all the rows.
     """
+    check_floats("matrices", matrices)
+    if matrices.dim() != 3 or not matrices.numel():
+        raise ValueError(
+            f"matrices must be [experts, inner, outer], not empty; got {describe(matrices)}"
+        )
+    check_hidden("rows", rows, matrices.shape[1], matrices, rank=2)
+    check_ids("counts", counts, matrices.shape[:1], len(rows) + 1)
+    if int(counts.sum()) != len(rows):
+        raise ValueError(f"counts must add up to {len(rows)} rows; got {int(counts.sum())}")
     inner, outer = matrices.shape[1:]
     size = rows.element_size()
     if rows.dtype in GROUPED and not inner * size % ALIGNED and not outer * size % ALIGNED:
@@ -156,10 +178,9 @@ class MoELayer(nn.Module):
     ) -> None:
         super().__init__()
         check_generator(generator)
-        self.experts, self.shared = (
-            check_count("experts", experts),
-            check_count("shared", shared, 0),
-        )
+        width, hidden = check_count("width", width), check_count("hidden", hidden)
+        experts, shared = check_count("experts", experts), check_count("shared", shared, 0)
+        self.experts, self.shared = experts, shared
         self.k, self.kind = check_count("k", k, 1, experts), gates
         if gates not in GATES:
             raise ValueError(f"gates must be one of {', '.join(GATES)}; got {gates!r}")
@@ -193,6 +214,7 @@ class MoELayer(nn.Module):
         Raises:
             ValueError: a ``capacity`` below 1, or scores that are no distribution.
         """
+        check_hidden("x", x, len(self.gate), self.gate, rank=2)
         clean = noisy = x @ self.gate
         spread = None
         if generator is not None:
@@ -205,13 +227,20 @@ class MoELayer(nn.Module):
             weights = noisy.softmax(-1).gather(-1, chosen)
         kept = torch.ones_like(chosen, dtype=torch.bool)
         if capacity is not None:
-            kept = _places(chosen, self.experts) < check_count("capacity", capacity)
+            kept = _places(chosen, self.experts) < min(
+                check_count("capacity", capacity), chosen.numel()
+            )
         return Routing(clean, noisy, spread, chosen, weights, kept)
 
     def answer(
         self, x: Float[Tensor, "tokens width"], routing: Routing
     ) -> Float[Tensor, "tokens width"]:
-        """The weighted answers of the chosen experts, plus those of the shared ones."""
+        """The weighted answers of the chosen experts, plus those of the shared ones.
+
+        Raises:
+            ValueError: hidden states of another width or type, or a routing of other tokens.
+        """
+        self._check(x, routing)
         chosen = routing.chosen.masked_fill(~routing.kept, self.experts).flatten()
         order = chosen.argsort(stable=True)[: int(routing.kept.sum())]
         counts = torch.bincount(chosen[order], minlength=self.experts)
@@ -226,8 +255,9 @@ class MoELayer(nn.Module):
     ) -> Float[Tensor, "tokens width"]:
         """The same by the definition: every expert reads every token, most with weight 0.
 
-        N / k times the work of :meth:`answer`, with which the tests compare it.
+        N / k times the work of :meth:`answer`, with which the tests compare it. Errors as there.
         """
+        self._check(x, routing)
         weights = torch.zeros_like(routing.clean).scatter(
             -1, routing.chosen, routing.weights * routing.kept
         )
@@ -237,9 +267,19 @@ class MoELayer(nn.Module):
 
     def shared_answer(self, x: Float[Tensor, "tokens width"]) -> Float[Tensor, "tokens width"]:
         """What the shared experts say together; zeros without any."""
+        check_hidden("x", x, len(self.gate), self.gate)
         if self.shared_up is None:
             return torch.zeros_like(x)
         return F.gelu(x @ self.shared_up) @ self.shared_down
+
+    def _check(self, x: Tensor, routing: Routing) -> None:
+        check_hidden("x", x, len(self.gate), self.gate, rank=2)
+        check_kind("routing", routing, Routing)
+        if routing.clean.shape != (len(x), self.experts):
+            raise ValueError(
+                f"routing must be of {len(x)} tokens and {self.experts} experts; "
+                f"got scores of shape {tuple(routing.clean.shape)}"
+            )
 
     def forward(
         self,
@@ -266,6 +306,5 @@ def _places(chosen: Tensor, experts: int) -> Int[Tensor, "tokens k"]:
 def _normal(
     experts: int, rows: int, columns: int, std: float, generator: torch.Generator
 ) -> Tensor:
-    if not math.isfinite(std) or std < 0:
-        raise ValueError(f"std must be finite and at least 0; got {std:g}")
+    std = float(check_interval("std", std, 0, math.inf, closed="left"))
     return torch.empty(experts, rows, columns).normal_(0.0, std, generator=generator)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nlgnotes.networks.moe import GATES, MoELayer, Routing
 from nlgnotes.networks.transformer import Block, Decoder, DecoderConfig
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_mask
 
 __all__ = ["MoEBlock", "MoEDecoder", "MoEDecoderConfig"]
 
@@ -141,6 +141,8 @@ class MoEDecoder(Decoder):
             ValueError: as :meth:`forward`, a capacity below 1, or a mask of another shape.
         """
         x, cos, sin = self._embed(tokens)
+        if mask is not None:
+            check_mask("mask", mask, tokens.shape)
         found = []
         for block in self.blocks:
             x, routing = block.add_experts(block.attend(x, cos, sin), generator, capacity)

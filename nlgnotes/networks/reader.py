@@ -7,12 +7,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from nlgnotes.networks.attention import causal_mask
 from nlgnotes.networks.cache import Cache
 from nlgnotes.networks.inputs import check_capacity, check_owner, check_step, embed
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, describe
 
 __all__ = ["Memory", "Reader"]
 
@@ -67,6 +67,8 @@ class Reader:
     def __init__(
         self, model: Any, source: Int[Tensor, "batch source"], mask: Bool[Tensor, "..."]
     ) -> None:
+        if not isinstance(model, nn.Module) or not hasattr(model, "encode"):
+            raise ValueError(f"model must be an encoder-decoder; got {describe(model)}")
         read = model.encode(source, mask)
         self.model, self.config, self.mask = model, model.config, mask
         memory = zip(*(cross.memory(read) for cross in model.across), strict=True)
@@ -84,7 +86,7 @@ class Reader:
                 source's.
         """
         c, rows = self.config, len(self.mask)
-        check_count("batch", batch)
+        batch = check_count("batch", batch)
         capacity = check_capacity(capacity, c.context)
         if rows not in (1, batch):
             raise ValueError(f"batch must be the source's {rows} rows; got {batch}")

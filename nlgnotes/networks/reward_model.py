@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
+from nlgnotes.validation import check_kind
 
 __all__ = ["RewardModel"]
 
@@ -37,6 +38,7 @@ class RewardModel(Decoder):
     @classmethod
     def on(cls, model: Decoder) -> "RewardModel":
         """A reward model on the weights of a language model, which stays as it is."""
+        check_kind("model", model, Decoder)
         # The weights that are drawn here are replaced in the next line.
         made = cls(model.config, torch.Generator().manual_seed(0))
         made.load_state_dict(model.state_dict(), strict=False)

@@ -5,7 +5,7 @@ from jaxtyping import Float, Real
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nlgnotes.validation import check_count, check_positive
+from nlgnotes.validation import check_count, check_floats, check_positive, describe
 
 __all__ = [
     "apply_rotary",
@@ -40,8 +40,7 @@ def rotary_angles(
     tensor([[0.0000, 0.0000],
             [1.0000, 0.0100]], dtype=torch.float64)
     """
-    check_count("width", width, 2)
-    check_positive("base", base)
+    width, base = check_count("width", width, 2, 2**31), check_positive("base", base)
     if width % 2:
         raise ValueError(f"width must be even, to be rotated in pairs; got {width}")
     if not isinstance(positions, Tensor) or positions.dim() != 1 or not _is_real(positions):
@@ -68,13 +67,16 @@ def apply_rotary(
         ValueError: the tables differ in shape, or ``x`` is not ``[..., time, width]`` of their
             time and twice their width.
     """
+    check_floats("cos", cos)
+    check_floats("sin", sin)
+    check_floats("x", x)
     if cos.dim() != 2 or cos.shape != sin.shape:
         raise ValueError(
             f"cos and sin must be two tables of one shape [time, half]; "
             f"got {tuple(cos.shape)} and {tuple(sin.shape)}"
         )
     wanted = (cos.shape[0], 2 * cos.shape[1])
-    if not x.is_floating_point() or tuple(x.shape[-2:]) != wanted:
+    if tuple(x.shape[-2:]) != wanted:
         raise ValueError(
             f"x must be floating-point with the last axes {wanted}, the width twice the tables'; "
             f"got {x.dtype} of shape {tuple(x.shape)}"
@@ -107,10 +109,10 @@ def rotary(
     >>> rotary(torch.tensor([[1.0, 0.0]]), torch.tensor([2]))  # (cos 2, sin 2)
     tensor([[-0.4161,  0.9093]])
     """
+    check_floats("x", x)
+    if x.dim() < 2:
+        raise ValueError(f"x must be [..., time, width]; got {describe(x)}")
     angles = rotary_angles(positions, x.shape[-1], base)
-    if not x.is_floating_point():
-        # Before the tables are rounded to its type: the cosines of whole numbers would all be 0.
-        raise ValueError(f"x must be floating-point; got {x.dtype}")
     return apply_rotary(x, angles.cos().to(x.dtype), angles.sin().to(x.dtype))
 
 

@@ -16,7 +16,7 @@ from nlgnotes.networks.cache import Cache
 from nlgnotes.networks.decoder_step import paired, prepare_step, read_one
 from nlgnotes.networks.inputs import check_capacity, check_owner, check_step, embed
 from nlgnotes.networks.rotary import rotary_angles, split_rotary
-from nlgnotes.validation import check_tokens
+from nlgnotes.validation import check_kind, check_tokens
 
 __all__ = ["Block", "Decoder", "DecoderConfig", "block_shapes"]
 
@@ -92,6 +92,7 @@ class Block(nn.Module):
 
     def __init__(self, config: DecoderConfig, generator: torch.Generator) -> None:
         super().__init__()
+        check_kind("config", config, Config)
         width = config.width
         # GPT-2: what writes into the residual stream starts smaller by the root of the number of
         # writers, so that the stream's size does not grow with the depth.
@@ -177,6 +178,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: DecoderConfig, generator: torch.Generator) -> None:
         super().__init__()
+        check_kind("config", config, DecoderConfig)
         self.config, size = config, config.width // config.heads
         self.embedding = normal_matrix(config.vocab_size, config.width, 0.02, generator)
         self.blocks = nn.ModuleList(self.block(config, generator) for _ in range(config.layers))

@@ -140,7 +140,7 @@ CASES = {
     "one axis": ("scaled_dot_product_attention(q[0, 0], q, q)", r"query must be .*shape \(4,\)"),
     "whole rotary": (
         "rotary(torch.ones(2, 4).long(), torch.arange(2))",
-        "floating-point; got torch.int",
+        "floating-point tensor; got torch.int",
     ),
     "complex positions": ("rotary_angles(torch.ones(2).cfloat(), 4)", "got torch.complex64"),
     "boolean positions": ("rotary_bound(torch.ones(2) > 0, 4)", "got torch.bool"),

@@ -1,0 +1,1 @@
+"""Hostile inputs for every public function: ``PYTHONPATH=tests python -m hostile FLOOR``."""
