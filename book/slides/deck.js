@@ -23,7 +23,7 @@
   const typeset = () => window.MathJax?.startup?.promise ?? new Promise((done) => addEventListener("load", () => done(MathJax.startup?.promise)));
   Reveal.on("ready", async () => {
     await typeset();
-    Reveal.getSlides().forEach(fit); // those in sight: one on a screen, all on paper
+    (Reveal.isPrintView() ? Reveal.getSlides() : [Reveal.getCurrentSlide()]).forEach(fit);
     document.documentElement.dataset.ready = "";
   });
   Reveal.on("slidechanged", ({ currentSlide }) => currentSlide.fitted || fit(currentSlide));
