@@ -1,5 +1,6 @@
 """Exercises: their points follow the rule, hints are folded, and nobody is left without a check."""
 
+import ast
 import re
 
 import nbformat
@@ -87,3 +88,16 @@ class TestLecture:
         found = exercises(nbformat.read(file, as_version=4))
         bare = [each.label for each in found if not re.search(r"^\s*assert ", each.solution, re.M)]
         assert bare == []
+
+    def test_every_check_says_in_one_line_what_is_wrong(self, file):
+        cells = nbformat.read(file, as_version=4).cells
+        tops = [ast.parse(cell.source).body for cell in cells if cell.cell_type == "code"]
+        checks = [
+            node
+            for body in tops
+            for node in body
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("check_")
+        ]
+        found = [node for each in checks for node in ast.walk(each)]
+        silent = [node for node in found if isinstance(node, ast.Assert) and node.msg is None]
+        assert checks and [ast.unparse(node) for node in silent] == []
