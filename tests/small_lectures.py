@@ -160,14 +160,21 @@ def lecture() -> nbformat.NotebookNode:
     )
 
 
+def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """A notebook as its author saved it, its cells numbered: new ones are named by chance."""
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+    nbformat.write(notebook, path)
+
+
 def built(folder: Path) -> tuple[Path, str]:
     """The book, built in a folder: where its site is, and what Sphinx warned of."""
     source, out, warnings = folder / "source", folder / "site", io.StringIO()
     source.mkdir()
-    nbformat.write(lecture(), source / "first.ipynb")
+    _write(lecture(), source / "first.ipynb")
     second = new_notebook(cells=[new_markdown_cell("# A second lecture\n\nBack to {doc}`first`.")])
     second.metadata = lecture().metadata
-    nbformat.write(second, source / "second.ipynb")
+    _write(second, source / "second.ipynb")
     texts = {
         "index.md": "# Book\n\n```{toctree}\nfirst\nsecond\nnotation\nreferences\n```\n",
         "notation.md": "# Notation\n\n:::{glossary}\ntoken\n: a word\n:::\n",

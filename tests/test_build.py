@@ -16,6 +16,7 @@ import execute
 import imports
 import nbformat
 import pages
+import psutil
 import pytest
 import solutions
 import yaml
@@ -386,8 +387,9 @@ def test_the_longest_is_first(book):
     assert order({"book/a": 1.0, "book/b": 90.0, "book/c": 2.0}) == "bca"
 
 
-def test_an_interruption_ends_every_kernel_and_keeps_what_is_done(book):
-    """Ctrl-C while one page is done, one runs, and one waits."""
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interruption_ends_every_kernel_and_keeps_what_is_done(book, how, capsys):
+    """Ctrl-C, or a kill, while one page is done, one runs, and one waits."""
     running = (
         f"import os, pathlib\npathlib.Path({str(book / 'pid')!r}).write_text(str(os.getpid()))"
     )
@@ -416,10 +418,14 @@ def test_an_interruption_ends_every_kernel_and_keeps_what_is_done(book):
         while not (book / "pid").is_file() or not (book / "pid").read_text():
             assert program.poll() is None and time.monotonic() < deadline, "no kernel started"
             time.sleep(0.05)
-        program.send_signal(signal.SIGINT)
-        assert b"KeyboardInterrupt" in program.communicate(timeout=20)[1]
+        program.send_signal(how)
+        said = program.communicate(timeout=20)[1]
+        assert how == signal.SIGKILL or b"KeyboardInterrupt" in said
     finally:
         program.kill()
+    kernel = psutil.Process(int((book / "pid").read_text())) if how == signal.SIGKILL else None
+    if kernel is not None:  # it looks once a second whether its parent is still there
+        psutil.wait_procs([kernel], timeout=30)
     with pytest.raises(ProcessLookupError):
         os.kill(int((book / "pid").read_text()), 0)
     cache = get_cache(book / "cache")
@@ -427,6 +433,9 @@ def test_an_interruption_ends_every_kernel_and_keeps_what_is_done(book):
         Path(record.uri).stem for record in cache.list_cache_records() if "sources" in record.data
     ]
     assert kept == ["done"]
+    write(book, {"book/running.ipynb": notebook("3")})
+    run(book, "done", "running", "waiting")
+    assert executed(capsys) == ["running", "waiting"], "it goes on where it was"
 
 
 def test_a_cache_that_cannot_be_read_is_made_anew(book, capsys):

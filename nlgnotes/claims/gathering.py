@@ -49,11 +49,13 @@ def check_run(run: object) -> None:
         if not whole or not isinstance(row["holds"], bool):
             raise ValueError("each row must say what it claims, what was measured, and holds")
         parts = row["parts"] if row["parts"] is not None else {"": row}
-        control = row["control"] if row["control"] is not None else {"parts": {}}
+        control = row["control"] if row["control"] is not None else {"what": "", "parts": {}}
         if not isinstance(parts, dict) or not all(map(_is_number, parts.values())):
             raise ValueError(f"the parts of {row['id']!r} must be numbers with their ends")
         if not isinstance(control, dict) or not isinstance(control.get("parts"), dict):
             raise ValueError(f"the control of {row['id']!r} must have parts")
+        if not isinstance(control.get("what"), str):
+            raise ValueError(f"the control of {row['id']!r} must say what it is")
 
 
 def _is_number(part: object) -> bool:

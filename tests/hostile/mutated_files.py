@@ -17,6 +17,8 @@ import torch
 from hostile.verdicts import called, clear
 from nlgnotes import checkpoints, measurements
 from nlgnotes.batches import document_batch
+from nlgnotes.claims import Ledger, above
+from nlgnotes.claims.gathering import gather, read_runs
 from nlgnotes.documents import Documents
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.reading import read_json, weights_header
@@ -58,6 +60,11 @@ def files(folder: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
     history.write_text(trained(folder / "run").to_json())
     yield history, lambda each: History.from_json(each.read_text("utf-8", "replace"))
     yield folder / "run", trained
+    ledger = Ledger("a", 0)
+    asked = {"margin": above(0.5), "control": ("none", 0.0), "replicated": "fresh training"}
+    ledger.record("x", "finding", "It is large.", ours=1.0, **asked)
+    saved = ledger.save(folder / "ledgers")
+    yield saved, lambda path: gather(read_runs(path.parent))
 
 
 def changed(data: bytes, chance: random.Random) -> Iterator[tuple[str, bytes]]:

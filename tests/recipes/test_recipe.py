@@ -1,5 +1,10 @@
 """A recipe leaves a whole checkpoint, is interrupted and made again, and compared."""
 
+import os
+import random
+import signal
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -106,6 +111,29 @@ def test_an_interrupted_recipe_goes_on_and_ends_the_same(tmp_path, monkeypatch, 
     assert len(drawn) < 120 + 30
     whole, cut = (checkpoints.load(tmp_path / where / "even-lm") for where in ("whole", "cut"))
     assert whole.digest == cut.digest and whole.metrics == cut.metrics
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that is copied")
+@pytest.mark.parametrize("moment", range(3))
+def test_a_recipe_that_is_killed_at_any_moment_goes_on_and_ends_the_same(tmp_path, tiny, moment):
+    recipe = tiny("even-lm", language_vocab_size=20, documents=30, steps=120)
+    start = time.monotonic()
+    run(recipe, progress=False, folder=tmp_path / "whole")
+    seconds = time.monotonic() - start
+    if (child := os.fork()) == 0:
+        try:
+            run(recipe, progress=False, folder=tmp_path / "cut")
+        finally:
+            os._exit(0)
+    time.sleep(random.Random(moment).uniform(0, 0.9) * seconds)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    for name in checkpoints.available(tmp_path / "cut"):  # whole, if it was that far
+        checkpoints.load(tmp_path / "cut" / name)
+    run(recipe, progress=False, folder=tmp_path / "cut")
+    whole, cut = (checkpoints.load(tmp_path / where / "even-lm") for where in ("whole", "cut"))
+    assert whole.digest == cut.digest and whole.metrics == cut.metrics
+    assert [path.name for path in (tmp_path / "cut").iterdir()] == ["even-lm"]
 
 
 def test_groups_of_like_length_take_every_document_equally_often():
