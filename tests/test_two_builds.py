@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = "import pathlib, sys, small_lectures; small_lectures.built(pathlib.Path(sys.argv[1]))"
-MODEL = re.compile(rb"\b[0-9a-f]{32}\b")
+MODEL = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 KINDS = {".html", ".ipynb", ".json", ".js", ".css"}
 
 
