@@ -14,7 +14,7 @@ SCHEDULER ?=
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book ledger timings test format notebooks lab models bench clean student handouts pdf site slides
+.PHONY: help book ledger timings test format notebooks lab student handouts pdf slides site models bench clean
 .DELETE_ON_ERROR:
 
 help: ## say what there is
@@ -59,21 +59,22 @@ student: $(BASE) ## the site and the plain notebooks without solutions: _build/s
 	@$(BIN)/python book/_ext/student.py
 
 handouts: $(EXTRA) ## one A4 sheet a lecture, as PDF: _build/handouts
+	@$(BIN)/python tests/chromium.py
 	@$(BIN)/python book/_ext/build.py --if-stale
-	@PYTHONPATH=tests:book/_ext $(BIN)/python book/_ext/handouts.py
+	@$(BIN)/python book/_ext/handouts.py
 
 pdf: $(EXTRA) ## the whole book as one PDF, _build/pdf/book.pdf, or one lecture: make pdf NAME=sampling (with Chromium)
 	@$(BIN)/python tests/chromium.py
 	@$(BIN)/python book/_ext/build.py --if-stale
 	@$(BIN)/python book/_ext/pdf.py $(NAME)
 
-site: $(EXTRA) ## one static folder with the pages and all that goes with them, for any host: _build/site
-	@$(BIN)/python tests/chromium.py
-	@$(BIN)/python book/_ext/publish.py
-
 slides: $(BASE) ## a reveal.js deck of each lecture, 50 minutes, from its page: open _build/slides/index.html
 	@$(BIN)/python book/_ext/build.py --if-stale
 	@$(BIN)/python book/_ext/slides.py
+
+site: $(EXTRA) ## one static folder with the pages and all that goes with them, for any host: _build/site
+	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python book/_ext/publish.py
 
 models: $(BASE) ## make the shipped models and measurements again, or one: make models NAME=newswire-lm
 	@$(BIN)/python -m nlgnotes.recipes $(if $(NAME),$(NAME),--all)

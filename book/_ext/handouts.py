@@ -1,7 +1,7 @@
 """One A4 sheet for each lecture: its question, schematic, equations, three results, exercises.
 
-``PYTHONPATH=tests:book/_ext python book/_ext/handouts.py`` takes them from the built site and
-prints them with Chromium into ``_build/handouts``; ``make handouts`` calls it. Everything on a
+``make handouts`` takes them from the built site and prints them with Chromium into
+``_build/handouts``. Everything on a
 sheet stands on the lecture's page; ``book/handouts.yml`` only says which equations and claims.
 """
 
@@ -14,6 +14,7 @@ import yaml
 from bs4 import BeautifulSoup, Tag
 
 import build
+import pdf
 import solutions
 
 HANDOUTS = build.ROOT / "_build" / "handouts"
@@ -202,12 +203,7 @@ def _index(found: list[Handout], folder: Path) -> None:
 
 
 def main() -> None:
-    import chromium  # of the tests: it finds the browser, or says how to get one
-    from playwright.sync_api import sync_playwright
-
-    chromium.provide()
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium.find())
+    with pdf.browser() as browser:
         found = printed(browser, solutions.lectures())
     print(f"{len(found)} handouts: {HANDOUTS / 'index.html'}")
 
@@ -215,5 +211,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except HandoutError as error:
+    except (HandoutError, pdf.PrintError) as error:
         sys.exit(str(error))
