@@ -14,7 +14,7 @@ SAME = ("id", "kind", "sentence", "margin", "replicated", "paper", "source", "un
 
 
 def read_runs(folder: str | Path) -> list[dict]:
-    """The ledgers that :meth:`nlgnotes.claims.Ledger.save` wrote into a folder.
+    """The ledgers that were saved into a folder (see :class:`Ledger`).
 
     Raises:
         ValueError: no ledger in the folder, or a file that is not one.

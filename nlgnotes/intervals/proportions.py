@@ -1,9 +1,10 @@
 """Confidence intervals for proportions: of one sample of yes or no, and of pairs."""
 
+import math
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from nlgnotes.intervals.interval import Interval
 from nlgnotes.intervals.sample import check_confidence, read_pairs, zeros_and_ones
@@ -45,7 +46,7 @@ def wilson_interval(
     Raises:
         ValueError: ``trials`` below 1, ``successes`` outside [0, trials], or an ill confidence.
 
-    Source: Wilson 1927 (doi 10.1080/01621459.1927.10502953), computed by scipy.
+    Source: Wilson 1927 (doi 10.1080/01621459.1927.10502953).
 
     >>> print(wilson_interval(20, 20))
     1 [0.8389, 1]
@@ -54,8 +55,11 @@ def wilson_interval(
     confidence = check_confidence(confidence)
     if successes > trials:
         raise ValueError(f"successes must not exceed trials ({trials}); got {successes}")
-    low, high = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    return Interval(successes / trials, float(low), float(high), trials)
+    p, z2n = successes / trials, float(special.ndtri((1 + confidence) / 2)) ** 2 / trials
+    middle, half = p + z2n / 2, math.sqrt(z2n * (p * (1 - p) + z2n / 4))
+    low = max(0.0, (middle - half) / (1 + z2n)) if successes else 0.0
+    high = min(1.0, (middle + half) / (1 + z2n)) if successes < trials else 1.0
+    return Interval(p, low, high, trials)
 
 
 def paired_proportions(a, b, confidence: SupportsFloat = 0.95) -> Interval:

@@ -22,6 +22,7 @@ def check_count(name: str, value: object, low: int = 1, high: int | None = None)
     Raises:
         ValueError: the value is no integer (2.0 is none), below ``low`` or above ``high``.
 
+    >>> import torch
     >>> check_count("k", torch.tensor(3))
     3
     """

@@ -22,6 +22,7 @@ def shown(value: object) -> str:
 def describe(value: object) -> str:
     """What an error says of a tensor: its dtype and shape; of anything else: its type.
 
+    >>> import torch
     >>> describe(torch.zeros(2, 3)), describe([1])
     ('torch.float32 of shape (2, 3)', 'list')
     """

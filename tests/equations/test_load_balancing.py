@@ -171,7 +171,7 @@ def test_bad_arguments_are_named():
     for rate in (0, -0.1):
         with pytest.raises(ValueError, match="rate must"):
             lb.updated_bias(torch.zeros(2), torch.tensor([1, 1]), rate)
-    with pytest.raises(ValueError, match="same shape"):
+    with pytest.raises(ValueError, match="bias must have shape"):
         unwrap(lb.updated_bias)(torch.zeros(3), torch.tensor([1, 1]), 0.1)
     with pytest.raises(ValueError, match="counts must be int64"):
         lb.max_over_mean(torch.tensor([0, 0]))

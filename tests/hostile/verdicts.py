@@ -19,6 +19,7 @@ TOO_MUCH = re.compile(
     "|Maximum allowed size|too large to convert to C long"
 )
 OURS = (ValueError, TypeError, FileNotFoundError)
+DISK = (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)  # documented
 
 
 class Hangs(BaseException):
@@ -66,6 +67,8 @@ def fault(
 
 def clear(error: BaseException) -> bool:
     """Whether the package itself raised an error, of the kinds that it documents, with words."""
+    if isinstance(error, DISK):
+        return True
     if not isinstance(error, OURS) or not str(error):
         return False
     last = error.__traceback__

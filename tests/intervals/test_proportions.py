@@ -10,7 +10,7 @@ from interval_checks import ends
 from jaxtyping import TypeCheckError
 from scipy import stats
 
-from nlgnotes.intervals import binomial_interval, paired_proportions
+from nlgnotes.intervals import binomial_interval, paired_proportions, wilson_interval
 
 
 def test_binomial_interval_by_hand():
@@ -27,6 +27,20 @@ def test_binomial_interval_is_never_too_narrow():
     for p in np.linspace(0.01, 0.99, 33):
         weight = stats.binom.pmf(np.arange(17), 16, p)
         assert weight[[p in interval for interval in found]].sum() >= 0.95
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_wilson_interval_is_that_of_scipy(confidence):
+    for n in (1, 5, 20, 1000):
+        for k in range(0, n + 1, max(1, n // 10)):
+            peer = stats.binomtest(k, n).proportion_ci(confidence, method="wilson")
+            assert ends(wilson_interval(k, n, confidence)) == pytest.approx((peer.low, peer.high))
+
+
+def test_wilson_interval_refuses_what_is_no_share():
+    for wrong in ((-1, 3), (4, 3), (1, 0), (1, 3, 1.0)):
+        with pytest.raises(ValueError, match=r"(successes|trials|confidence) must"):
+            wilson_interval(*wrong)
 
 
 def pairs(n, first, second):

@@ -105,6 +105,7 @@ EXEMPT = {
     "checkpoints:Checkpoint": RECORD,
     "claims.row:Claim": RECORD,
     "claims.row:Control": RECORD,
+    "claims.row:digits": READ,
     "claims.table:ClaimTable": RECORD,
     "claims.table:Table": RECORD,
     "intervals.sample:check_finite": READ,

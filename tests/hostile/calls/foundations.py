@@ -156,6 +156,11 @@ CALLS = {
         "b": SHARES[::-1].copy(),
         "confidence": 0.9,
     },
+    "intervals.proportions:wilson_interval": {
+        "successes": 3,
+        "trials": 9,
+        "confidence": 0.9,
+    },
     "intervals.sample:check_confidence": {"confidence": 0.9},
     "intervals.sample:read_numbers": {"name": Fixed("x"), "values": SAMPLE},
     "intervals.sample:read_pairs": {"names": Fixed(("a", "b")), "a": SAMPLE, "b": SAMPLE},
