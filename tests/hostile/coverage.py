@@ -24,6 +24,7 @@ FLOORS = {
     ),
     "languages": ("languages",),
     "networks": ("networks",),
+    "tasks": ("tasks",),
 }
 # Whole runs over hours, with tests of their own, and explorers.
 ELSEWHERE = ("experiments", "recipes", "widgets")
