@@ -14,6 +14,7 @@ from hostile import coverage
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = os.environ.get("NLGNOTES_EXAMPLES", "150")
+LEAST = {"text": 250}  # inputs that are tried on the small floors
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,10 @@ def run(*module: str) -> dict:
 def test_every_answer_is_right_or_a_clear_error(found, floor):
     print(floor, found[floor]["inputs"], "+", found[floor]["drawn"], "inputs")
     assert found[floor]["faults"] == []
-    assert found[floor]["inputs"] > 2500 and found[floor]["drawn"] >= int(EXAMPLES) / 2
+    assert (
+        found[floor]["inputs"] > LEAST.get(floor, 2500)
+        and found[floor]["drawn"] >= int(EXAMPLES) / 2
+    )
 
 
 @pytest.mark.parametrize("floor", coverage.FLOORS)
@@ -56,4 +60,4 @@ def test_a_changed_file_is_read_or_refused_with_a_clear_error():
 
 
 def test_every_part_of_the_package_is_on_a_floor_or_known_to_be_on_none():
-    assert coverage.uncovered() == ["plotting", "tasks", "text", "training"]
+    assert coverage.uncovered() == ["plotting", "training"]

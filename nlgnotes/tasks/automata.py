@@ -1,12 +1,20 @@
 """Finite automata: a state that every input moves on. The answer is the last state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_generator, check_ids, is_int64
+from nlgnotes.validation import (
+    check_count,
+    check_generator,
+    check_ids,
+    check_kind,
+    describe,
+    is_int64,
+)
 
 __all__ = ["Automaton", "automaton_states", "draw_inputs"]
 
@@ -34,6 +42,10 @@ class Automaton:
     table: Int64[Tensor, "states inputs"]
 
     def __post_init__(self) -> None:
+        for name in ("inputs", "states"):
+            check_kind(name, getattr(self, name), Sequence)
+            for word in getattr(self, name):
+                check_kind(name, word, str)
         check_ids("table", self.table, (len(self.states), len(self.inputs)), len(self.states))
         if not self.table[:, -1].equal(torch.arange(len(self.states))):
             raise ValueError(
@@ -60,8 +72,9 @@ def automaton_states(
     Raises:
         ValueError: ids outside the inputs, or no row of at least one.
     """
+    check_kind("automaton", automaton, Automaton)
     if not is_int64(inputs) or inputs.dim() != 2 or not inputs.numel():
-        raise ValueError(f"inputs must be int64 of shape [rows, time]; got {tuple(inputs.shape)}")
+        raise ValueError(f"inputs must be int64 of shape [rows, time]; got {describe(inputs)}")
     check_ids("inputs", inputs, inputs.shape, len(automaton.inputs))
     state = torch.zeros(len(inputs), dtype=torch.long) if start is None else start
     check_ids("start", state, (len(inputs),), len(automaton.states))
@@ -86,9 +99,10 @@ def draw_inputs(
     Raises:
         ValueError: a length outside, or no generator.
     """
+    check_kind("automaton", automaton, Automaton)
     slots = check_count("slots", slots)
     check_generator(generator)
-    check_ids("lengths", lengths, (len(lengths),), slots + 1)
+    check_ids("lengths", lengths, (getattr(lengths, "shape", ()) or (0,))[:1], slots + 1)
     shape = len(lengths), slots
     drawn = torch.randint(automaton.blank, shape, generator=generator)
     return drawn.masked_fill(torch.arange(slots) < slots - lengths[:, None], automaton.blank)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_counts, check_generator, check_interval
+from nlgnotes.validation import check_count, check_finite, check_generator, check_interval
 
 __all__ = ["Clusters", "LabelledPoints"]
 
@@ -47,6 +47,10 @@ class Clusters:
     shares: Float[Tensor, " clusters"]
     common: Float[Tensor, " width"]
 
+    def __post_init__(self) -> None:
+        for name in ("centres", "rules", "shares", "common"):
+            check_finite(name, getattr(self, name))
+
     @classmethod
     def draw(
         cls,
@@ -72,10 +76,15 @@ class Clusters:
         Raises:
             ValueError: a count below 1, a negative number, or no generator.
         """
-        check_counts(clusters=clusters, width=width, classes=classes)
+        clusters, width, classes = (
+            check_count(name, value)
+            for name, value in (("clusters", clusters), ("width", width), ("classes", classes))
+        )
         check_generator(generator)
-        for name, value in (("distance", distance), ("common", common), ("zipf", zipf)):
-            check_interval(name, value, 0, math.inf, closed="left")
+        distance, common, zipf = (
+            float(check_interval(name, value, 0, math.inf, closed="left"))
+            for name, value in (("distance", distance), ("common", common), ("zipf", zipf))
+        )
         shares = torch.arange(1.0, clusters + 1) ** -zipf
         shares = shares / shares.sum()
         centres = distance * torch.randn(clusters, width, generator=generator)

@@ -4,23 +4,25 @@ Taught in: book/rlhf.ipynb.
 """
 
 import math
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, SupportsFloat, SupportsIndex
+from typing import SupportsIndex
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float64, Int
 from torch import Tensor
 
 from nlgnotes.batches import Batch
-from nlgnotes.equations.gumbel import gumbel_noise
+from nlgnotes.tasks.rankings import Pairs, Rankings, draw_answers, draw_rankings, ranked_pairs
 from nlgnotes.validation import (
     check_count,
     check_generator,
     check_ids,
     check_interval,
-    check_log_probs,
+    check_kind,
     describe,
 )
 
@@ -33,22 +35,6 @@ __all__ = [
     "ranked_pairs",
     "text_batch",
 ]
-
-
-class Rankings(NamedTuple):
-    """Numbers of answers of one prompt each, the best first."""
-
-    prompts: Int[Tensor, " rankings"]
-    answers: Int[Tensor, "rankings ranked"]
-
-
-class Pairs(NamedTuple):
-    """Comparisons of two answers, and the number of the ranking that each was taken from."""
-
-    prompts: Int[Tensor, " pairs"]
-    chosen: Int[Tensor, " pairs"]
-    rejected: Int[Tensor, " pairs"]
-    rankings: Int[Tensor, " pairs"]
 
 
 @dataclass(frozen=True)
@@ -97,17 +83,28 @@ class RatedAnswers:
     openings: tuple[float, ...] = (1.0, 0.5, 0.0, 0.5, -0.5, 0.0, -1.0, 0.2)
 
     def __post_init__(self) -> None:
+        check_kind("words", self.words, Sequence)
+        for word in self.words:
+            check_kind("words", word, str)
         size = check_count("words", len(self.words), 2)
-        check_count("prompts", self.prompts, 1, size)
-        check_count("read", self.read)
-        check_count("answers, words ** (read + 1),", size ** (self.read + 1), 1, 300_000)
+        plain = {
+            "prompts": check_count("prompts", self.prompts, 1, size),
+            "read": check_count("read", self.read, 1, 20),  # 2 ** 21 answers are too many
+        }
+        check_count("answers, words ** (read + 1),", size ** (plain["read"] + 1), 1, 300_000)
         for name in ("values", "habits", "openings"):
             row = getattr(self, name)
-            if len(row) != size or not all(math.isfinite(v) for v in row):
+            check_kind(name, row, Sequence)
+            for number in row:
+                check_interval(name, number, -math.inf, math.inf, closed="neither")
+            if len(row) != size:
                 raise ValueError(f"{name} must be {size} finite numbers, one a word; got {row!r}")
-        check_interval("repetition", self.repetition, 0, math.inf, closed="left")
-        for name in ("helpfulness", "variety"):
-            check_interval(name, getattr(self, name), -math.inf, math.inf, closed="neither")
+        for name in ("repetition", "helpfulness", "variety"):
+            low = 0 if name == "repetition" else -sys.float_info.max
+            number = getattr(self, name)
+            plain[name] = check_interval(name, number, low, math.inf, closed="left")
+        for name, number in plain.items():
+            object.__setattr__(self, name, number)
 
     @property
     def vocab_size(self) -> int:
@@ -208,7 +205,7 @@ class RatedAnswers:
         Raises:
             ValueError: other shapes, or numbers out of range.
         """
-        check_ids("prompts", prompts, prompts.shape, self.prompts)
+        check_ids("prompts", prompts, getattr(prompts, "shape", ()), self.prompts)
         check_ids("answers", answers, prompts.shape, len(self.answers))
         return torch.cat((prompts[..., None], self.answers[answers]), -1)
 
@@ -218,7 +215,8 @@ class RatedAnswers:
         Raises:
             ValueError: another length, or ids out of range.
         """
-        check_ids("answers", answers, (*answers.shape[:-1], self.length), self.vocab_size)
+        batch = getattr(answers, "shape", ())[:-1]
+        check_ids("answers", answers, (*batch, self.length), self.vocab_size)
         powers = self.vocab_size ** torch.arange(self.length - 1, -1, -1)
         return (answers * powers).sum(-1)
 
@@ -232,88 +230,7 @@ def text_batch(tokens: Int[Tensor, "batch time"]) -> Batch:
     Raises:
         ValueError: nothing after the prompts.
     """
-    if tokens.dim() != 2 or tokens.shape[1] < 2:
+    if not isinstance(tokens, Tensor) or tokens.dim() != 2 or tokens.shape[1] < 2:
         raise ValueError(f"tokens must be prompts and their texts; got {describe(tokens)}")
     targets = tokens[:, 1:]
     return Batch(tokens[:, :-1], targets, torch.ones_like(targets, dtype=torch.bool))
-
-
-def draw_answers(
-    log_probs: Float[Tensor, "prompts answers"],
-    prompts: Int[Tensor, "*batch"],
-    generator: torch.Generator,
-) -> Int[Tensor, "*batch"]:
-    """The number of one answer for each given prompt, drawn from a policy's exact law.
-
-    Args:
-        log_probs: of every answer of every prompt.
-        prompts: numbers of prompts; one answer is drawn for each.
-        generator: where they are drawn from.
-
-    Raises:
-        ValueError: ill log-probabilities, or a prompt out of range.
-    """
-    check_log_probs("log_probs", log_probs)
-    check_ids("prompts", prompts, prompts.shape, len(log_probs))
-    check_generator(generator)
-    below = log_probs.double().exp().cumsum(-1)
-    u = torch.rand(prompts.shape, generator=generator, dtype=torch.float64) * below[prompts, -1]
-    drawn = torch.empty_like(prompts)
-    for x in prompts.unique().tolist():
-        here = prompts == x
-        drawn[here] = torch.searchsorted(below[x], u[here], right=True)
-    return drawn.clamp(max=log_probs.shape[1] - 1)
-
-
-def draw_rankings(
-    log_probs: Float[Tensor, "prompts answers"],
-    gold: Float[Tensor, "prompts answers"],
-    many: SupportsIndex,
-    ranked: SupportsIndex,
-    generator: torch.Generator,
-    noise: SupportsFloat = 1.0,
-) -> Rankings:
-    r"""Rankings by Plackett–Luce of answers that a policy wrote.
-
-    Each has a prompt drawn uniformly and ``ranked`` independent answers. They are sorted by
-    :math:`r(x, y) + \text{noise} \cdot g` with independent Gumbel g, which with noise 1 is
-    Plackett's and Luce's law: the next place is taken by softmax(r) among those that are left. A
-    pair is then right with the probability of Bradley and Terry.
-
-    Args:
-        log_probs: the policy's law.
-        gold: the reward that people go by.
-        many: how many rankings.
-        ranked: answers in each, at least 2.
-        generator: where all of it is drawn from.
-        noise: 0 ranks without error (of equal rewards in the order of drawing).
-
-    Raises:
-        ValueError: counts or noise out of range, or other shapes.
-    """
-    many, ranked = check_count("many", many), check_count("ranked", ranked, 2)
-    noise = check_interval("noise", noise, 0, math.inf, closed="left")
-    check_log_probs("log_probs", log_probs)
-    if not isinstance(gold, Tensor) or gold.shape != log_probs.shape:
-        raise ValueError(
-            f"gold must have the shape of log_probs {tuple(log_probs.shape)}; got {describe(gold)}"
-        )
-    check_generator(generator)
-    prompts = torch.randint(len(log_probs), (many,), generator=generator)
-    answers = draw_answers(log_probs, prompts[:, None].expand(-1, ranked), generator)
-    scores = gold[prompts[:, None], answers].double()
-    scores = scores + noise * gumbel_noise(scores.shape, generator, torch.float64)
-    order = scores.argsort(dim=-1, descending=True, stable=True)
-    return Rankings(prompts, answers.gather(-1, order))
-
-
-def ranked_pairs(rankings: Rankings) -> Pairs:
-    """All pairs of each ranking: K (K - 1) / 2 comparisons, which are not independent.
-
-    The pairs of one ranking follow each other.
-    """
-    many, ranked = rankings.answers.shape
-    better, worse = torch.triu_indices(ranked, ranked, 1)
-    which = torch.arange(many).repeat_interleave(len(better))
-    chosen, rejected = rankings.answers[:, better], rankings.answers[:, worse]
-    return Pairs(rankings.prompts[which], chosen.flatten(), rejected.flatten(), which)

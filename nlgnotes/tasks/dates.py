@@ -12,7 +12,14 @@ from babel.dates import format_date
 from jaxtyping import Bool
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_generator
+from nlgnotes.validation import (
+    check_count,
+    check_generator,
+    check_id_lists,
+    check_kind,
+    describe,
+    shown,
+)
 
 __all__ = ["GROUPS", "KINDS", "LOCALES", "DateTask", "Dates", "by_group", "date_split"]
 
@@ -56,6 +63,7 @@ def date_split(day: date) -> str:
     >>> date_split(date(2024, 3, 5)), date_split(date(2024, 2, 1))
     ('train', 'test')
     """
+    check_kind("day", day, date)
     digest = hashlib.blake2b(day.isoformat().encode(), digest_size=8).digest()
     return "test" if int.from_bytes(digest, "big") < TEST_SHARE * 2**64 else "train"
 
@@ -73,6 +81,11 @@ class DateTask:
     day: date
     locale: str
     kind: str
+
+    def __post_init__(self) -> None:
+        check_kind("day", self.day, date)
+        check_kind("locale", self.locale, str)
+        check_kind("kind", self.kind, str)
 
     @property
     def source(self) -> str:
@@ -120,7 +133,7 @@ class Dates:
     def __init__(
         self, locales: Sequence[str] = LOCALES, first: int = 1900, last: int = 2099
     ) -> None:
-        locales = tuple(locales)
+        locales = _names("locales", locales)
         if not locales or not set(locales) <= set(LOCALES) or len(set(locales)) != len(locales):
             raise ValueError(
                 f"locales must be different ones of {', '.join(LOCALES)}; got {locales}"
@@ -188,8 +201,8 @@ class Dates:
         """
         n = check_count("n", n)
         check_generator(generator)
-        kinds, days = tuple(kinds), self.days(split)
-        locales = self.locales if locales is None else tuple(locales)
+        kinds, days = _names("kinds", kinds), self.days(split)
+        locales = self.locales if locales is None else _names("locales", locales)
         for name, given, known in (
             ("kinds", kinds, EVERY_KIND),
             ("locales", locales, self.locales),
@@ -211,6 +224,7 @@ class Dates:
         Raises:
             ValueError: a tag or character is not among the words.
         """
+        check_kind("task", task, DateTask)
         words = (*task.tags, *task.source), tuple(task.target)
         strange = sorted(set(words[0] + words[1]) - self._ids.keys())
         if strange:
@@ -220,12 +234,15 @@ class Dates:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, up to the end; tags show in angle brackets."""
-        ids = list(ids)
+        ids = check_id_lists("ids", [ids])[0]
+        if not all(0 <= i < self.vocab_size for i in ids):
+            raise ValueError(f"ids must lie in [0, {self.vocab_size}); got {shown(ids)}")
         return "".join(self.words[i] for i in ids[: ids.index(0) if 0 in ids else None])
 
     def encode_all(self, tasks: Sequence[DateTask]) -> tuple[list[list[int]], list[list[int]]]:
         """Sources and targets of several tasks, for ``batches.encoder_decoder_batch`` or
         ``batches.decoder_batch``."""
+        check_kind("tasks", tasks, Sequence)
         pairs = [self.encode(task) for task in tasks]
         return [source for source, _ in pairs], [target for _, target in pairs]
 
@@ -246,8 +263,11 @@ def by_group(
     >>> by_group([task, task], torch.tensor([True, False]))
     {'Germanic': (1, 2)}
     """
-    if len(tasks) != len(matches):
-        raise ValueError(f"matches must be one per task, {len(tasks)}; got {len(matches)}")
+    check_kind("tasks", tasks, Sequence)
+    for task in tasks:
+        check_kind("tasks", task, DateTask)
+    if not isinstance(matches, Tensor) or matches.shape != (len(tasks),):
+        raise ValueError(f"matches must be one per task, {len(tasks)}; got {describe(matches)}")
     found: dict[str, tuple[int, int]] = {}
     for name, locales in GROUPS.items():
         right = [
@@ -258,6 +278,14 @@ def by_group(
         if right:
             found[name] = (sum(right), len(right))
     return found
+
+
+def _names(name: str, given: Sequence[str]) -> tuple[str, ...]:
+    """Names as a tuple, or a ``ValueError`` unless they are strings in a sequence."""
+    check_kind(name, given, Sequence)
+    for each in given:
+        check_kind(name, each, str)
+    return tuple(given)
 
 
 @functools.lru_cache

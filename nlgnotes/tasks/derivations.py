@@ -8,7 +8,14 @@ from nlgnotes.batches import Batch
 from nlgnotes.tasks.arithmetic import running_sum
 from nlgnotes.tasks.automata import automaton_states
 from nlgnotes.tasks.scratchpad import ScratchpadTask
-from nlgnotes.validation import check_count, check_generator, check_ids, check_mask
+from nlgnotes.validation import (
+    check_count,
+    check_generator,
+    check_ids,
+    check_mask,
+    describe,
+    is_int64,
+)
 
 __all__ = ["MISREAD", "SumDerivations"]
 
@@ -76,7 +83,9 @@ class SumDerivations:
         Raises:
             ValueError: a digit outside 0 to 9, or orders that are no permutations.
         """
-        check_ids("inputs", inputs, (len(inputs), self.digits), 10)
+        rows = getattr(inputs, "shape", ())[:1]
+        check_ids("inputs", inputs, (*rows, self.digits), 10)
+        check_ids("orders", orders, inputs.shape, self.digits)
         if not orders.sort(1).values.equal(torch.arange(self.digits).expand_as(inputs)):
             raise ValueError("orders must be permutations of the places in every row")
         taken = inputs.gather(1, orders)
@@ -95,6 +104,8 @@ class SumDerivations:
 
     def read_answers(self, written: Int64[Tensor, "rows new"]) -> Int64[Tensor, " rows"]:
         """The digit after the first answer mark of what was written after a prompt; -1 if none."""
+        if not is_int64(written) or written.dim() != 2 or written.shape[1] < 2:
+            raise ValueError(f"written must be int64 [rows, new], new > 1; got {describe(written)}")
         marks = written[:, :-1] == self.answer
         place = marks.int().argmax(1, keepdim=True)
         found = written.gather(1, place + 1)[:, 0] - self.first_state

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
+from numbers import Rational
 from typing import TypeAlias
 
 import torch
 
-from nlgnotes.validation import check_count, check_generator
+from nlgnotes.validation import check_count, check_generator, check_id_lists, check_kind, shown
 
 __all__ = [
     "IMPOSSIBLE",
@@ -113,6 +114,9 @@ def split_games(
         ValueError: fewer games that can be solved than ``tests``, or a game that is there twice.
     """
     check_generator(generator)
+    check_kind("every", every, Sequence)
+    for game in every:
+        _check_state("every", game)
     if len(set(every)) < len(every):
         raise ValueError(f"every must hold different games; got {len(every)} with repetitions")
     can = [game for game in every if reachable(game)]
@@ -129,6 +133,12 @@ def after(state: State, step: Step) -> State | None:
     >>> after((4, 6, 8, 13), Step(13, "-", 8, 5)), after((4, 6), Step(4, "+", 4, 8))
     ((4, 5, 6), None)
     """
+    _check_state("state", state)
+    check_kind("step", step, Step)
+    return _after(state, step)
+
+
+def _after(state: State, step: Step) -> State | None:
     left = list(state)
     for number in (step.a, step.b):
         if number not in left:
@@ -147,6 +157,7 @@ def moves(state: State) -> list[Step]:
     >>> [str(step) for step in moves((2, 6))]
     ['6 + 2 = 8', '6 - 2 = 4', '6 * 2 = 12', '6 / 2 = 3', '2 / 6 = 1/3']
     """
+    _check_state("state", state)
     found = []
     for low, high in combinations(sorted(state), 2):
         found += [
@@ -161,7 +172,6 @@ def moves(state: State) -> list[Step]:
     return list(dict.fromkeys(found))
 
 
-@lru_cache(maxsize=2**19)
 def reachable(state: State, target: Number = TARGET) -> bool:
     """Whether the target can be made of a state: exhaustive search, in exact arithmetic.
 
@@ -170,9 +180,16 @@ def reachable(state: State, target: Number = TARGET) -> bool:
     >>> reachable((3, 3, 8, 8)), reachable((1, 1, 1, 1))  # 8 / (3 - 8 / 3)
     (True, False)
     """
+    _check_state("state", state)
+    _check_number("target", target)
+    return _reachable(state, target)
+
+
+@lru_cache(maxsize=2**19)
+def _reachable(state: State, target: Number) -> bool:
     if len(state) == 1:
         return state[0] == target
-    return any(reachable(after(state, step), target) for step in moves(state))
+    return any(_reachable(_after(state, step), target) for step in moves(state))
 
 
 def solving_steps(state: State, target: Number = TARGET) -> list[Step]:
@@ -183,11 +200,14 @@ def solving_steps(state: State, target: Number = TARGET) -> list[Step]:
     >>> [str(step) for step in solving_steps((2, 4, 4))]
     ['4 + 2 = 6']
     """
-    return [step for step in moves(state) if reachable(after(state, step), target)]
+    _check_number("target", target)
+    return [step for step in moves(state) if _reachable(_after(state, step), target)]
 
 
 def solutions(state: State, target: Number = TARGET) -> Iterable[tuple[Step, ...]]:
     """Every path of right steps from a state to the target alone, depth first."""
+    _check_state("state", state)
+    _check_number("target", target)
     if len(state) == 1:
         if state[0] == target:
             yield ()
@@ -204,9 +224,14 @@ def is_solution(game: State, steps: Sequence[Step], target: Number = TARGET) -> 
     >>> is_solution((6, 8, 13), steps, 11), is_solution((6, 8, 13), steps, 24)
     (True, False)
     """
+    _check_state("game", game)
+    _check_number("target", target)
+    check_kind("steps", steps, Sequence)
+    for step in steps:
+        check_kind("steps", step, Step)
     state: State | None = game
     for step in steps:
-        state = after(state, step) if step.is_right else None
+        state = _after(state, step) if step.is_right else None
         if state is None:
             return False
     return state == (target,)
@@ -221,6 +246,8 @@ def encode_state(state: State, numbers: int = 4) -> list[int]:
     >>> [WORDS[i] for i in encode_state((6, 4))]
     ['<pad>', '<pad>', '4', '6']
     """
+    _check_state("state", state)
+    numbers = check_count("numbers", numbers)
     if len(state) > numbers:
         raise ValueError(f"state must hold at most {numbers} numbers; got {len(state)}")
     return [0] * (numbers - len(state)) + [_id(n) for n in sorted(state)]
@@ -228,7 +255,10 @@ def encode_state(state: State, numbers: int = 4) -> list[int]:
 
 def read_state(tokens: Iterable[int]) -> State:
     """The inverse of :func:`encode_state`."""
-    return tuple(sorted(int(WORDS[i]) for i in tokens if i))
+    words = [word for word in _words(tokens) if word != WORDS[0]]
+    if not all(map(str.isdigit, words)):
+        raise ValueError(f"tokens must be numbers and paddings; got {shown(words)}")
+    return tuple(sorted(map(int, words)))
 
 
 def encode_step(step: Step) -> list[int]:
@@ -237,6 +267,9 @@ def encode_step(step: Step) -> list[int]:
     Raises:
         ValueError: a number that has no token.
     """
+    check_kind("step", step, Step)
+    if step.op not in _SIGNS[:4]:
+        raise ValueError(f"step must have one of the signs {_SIGNS[:4]}; got {step.op!r}")
     return [_id(step.a), _IDS[step.op], _id(step.b), _IDS["="], _id(step.c)]
 
 
@@ -246,11 +279,31 @@ def read_step(tokens: Sequence[int]) -> Step | None:
     >>> read_step(encode_step(Step(13, "-", 8, 5))) == Step(13, "-", 8, 5), read_step([1, 2])
     (True, None)
     """
-    words = [WORDS[i] for i in tokens]
+    words = _words(tokens)
     if len(words) != STEP_TOKENS or words[1] not in _SIGNS[:4] or words[3] != "=":
         return None
     a, b, c = words[0], words[2], words[4]
     return Step(int(a), words[1], int(b), int(c)) if (a + b + c).isdigit() else None
+
+
+def _check_number(name: str, number: object) -> None:
+    """Check that a number is exact: a whole one or a fraction."""
+    if not isinstance(number, Rational):
+        raise ValueError(f"{name} must be a whole number or a fraction; got {shown(number)}")
+
+
+def _check_state(name: str, state: object) -> None:
+    check_kind(name, state, tuple)
+    for number in state:
+        _check_number(name, number)
+
+
+def _words(tokens: Iterable[int]) -> list[str]:
+    """The words of ids, or a ``ValueError`` where there are none."""
+    ids = check_id_lists("tokens", [tokens])[0]
+    if not all(0 <= i < len(WORDS) for i in ids):
+        raise ValueError(f"tokens must be ids in [0, {len(WORDS)}); got {shown(ids)}")
+    return [WORDS[i] for i in ids]
 
 
 def _id(number: Number) -> int:

@@ -1,6 +1,7 @@
 """Documents of labelled examples, and the exact belief about the next label."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +12,17 @@ from torch import Tensor
 
 from nlgnotes.batches import Batch
 from nlgnotes.equations.urn import urn_log_prior
-from nlgnotes.validation import check_count, check_counts, check_generator, check_interval
+from nlgnotes.validation import (
+    check_count,
+    check_floats,
+    check_generator,
+    check_ids,
+    check_interval,
+    check_kind,
+    check_scores,
+    describe,
+    is_int64,
+)
 
 __all__ = ["Examples", "LabelledExamples"]
 
@@ -85,20 +96,23 @@ class LabelledExamples:
     null_tilts: tuple[float | int, ...] = ()
 
     def __post_init__(self) -> None:
-        check_count("kinds", self.kinds, 2, 5)
-        check_counts(words=self.words, words_per_example=self.words_per_example)
+        plain = {"kinds": check_count("kinds", self.kinds, 2, 5)}
+        for name in ("words", "words_per_example"):
+            plain[name] = check_count(name, getattr(self, name))
         if self.words % self.kinds:
             raise ValueError(f"words must be a multiple of kinds = {self.kinds}; got {self.words}")
-        check_interval("tilt", self.tilt, 0, 100)
-        check_interval("burst", self.burst, 0, 1e6)
-        check_interval("decay", self.decay, 0, 1)
-        check_interval("null_share", self.null_share, 0, 1, closed="left")
+        for name, high in (("tilt", 100), ("burst", 1e6), ("decay", 1)):
+            plain[name] = check_interval(name, getattr(self, name), 0, high)
+        plain["null_share"] = check_interval("null_share", self.null_share, 0, 1, closed="left")
+        check_kind("null_tilts", self.null_tilts, Sequence)
         for tilt in self.null_tilts:
             check_interval("null_tilts", tilt, -100, 100)
         if self.mapping not in MAPPINGS:
             raise ValueError(f"mapping must be one of {', '.join(MAPPINGS)}; got {self.mapping!r}")
         if self.null_share and not self.null_tilts:
             raise ValueError(f"null_share must be 0 without null_tilts; got {self.null_share}")
+        for name, number in plain.items():
+            object.__setattr__(self, name, number)
 
     @property
     def separator(self) -> int:
@@ -165,6 +179,9 @@ class LabelledExamples:
             ValueError: no generator.
         """
         check_generator(generator)
+        if not is_int64(kinds) or kinds.dim() != 2:
+            raise ValueError(f"kinds must be int64 of shape [n, examples]; got {describe(kinds)}")
+        check_ids("kinds", kinds, kinds.shape, self.kinds)
         m, (n, examples) = self.words_per_example, kinds.shape
         probs = self.word_log_probs().exp()[kinds.flatten()]
         words = self.first_word + torch.multinomial(probs, m, True, generator=generator)
@@ -184,7 +201,7 @@ class LabelledExamples:
         Raises:
             ValueError: shapes that do not belong together, or a label out of range.
         """
-        self._check(words, labels)
+        self.check(words, labels)
         separator = torch.full_like(labels, self.separator)
         return torch.cat((words, separator[..., None], labels[..., None] + 1), -1).flatten(1)
 
@@ -200,6 +217,7 @@ class LabelledExamples:
         """
         if signal not in ("label", "all"):
             raise ValueError(f"signal must be 'label' or 'all'; got {signal!r}")
+        check_kind("examples", examples, Examples)
         tokens = self.tokens(examples.words, examples.labels)
         mask = torch.ones_like(tokens, dtype=torch.bool)
         if signal == "label":
@@ -212,8 +230,13 @@ class LabelledExamples:
         self, logits: Float[Tensor, "n time vocab"]
     ) -> Float[Tensor, "n examples kinds"]:
         """A decoder's belief about each label: its logits on a batch, over the labels alone."""
+        check_floats("logits", logits)
+        if logits.dim() != 3 or logits.shape[2] <= self.kinds:
+            raise ValueError(f"logits must be [n, time, vocab]; got {describe(logits)}")
         at = slice(self.words_per_example + 1, None, self.words_per_example + 2)
-        return logits[:, at, 1 : self.kinds + 1].log_softmax(-1)
+        labels = logits[:, at, 1 : self.kinds + 1]
+        check_scores("logits", labels)
+        return labels.log_softmax(-1)
 
     def log_likelihood(
         self, words: Int[Tensor, "n examples words"]
@@ -222,6 +245,7 @@ class LabelledExamples:
 
         The null token that never occurs tells nothing.
         """
+        self._check_words(words)
         silent = torch.zeros(self.kinds, 1)
         table = torch.cat((self.word_log_probs(), self.null_log_probs(), silent), -1).double()
         scores = table.t()[words - self.first_word]
@@ -247,7 +271,7 @@ class LabelledExamples:
         Raises:
             ValueError: shapes that do not belong together, or a label out of range.
         """
-        self._check(words, labels)
+        self.check(words, labels)
         fixed = [tuple(range(self.kinds))]
         per_document = self.mapping == "per document"
         # Row π holds the kind of each label.
@@ -272,16 +296,10 @@ class LabelledExamples:
             labels.append(label)
         return torch.cat(labels, -1)
 
-    def _check(self, words: Tensor, labels: Tensor) -> None:
-        if words.dim() != 3 or words.shape[:2] != labels.shape:
+    def _check_words(self, words: Tensor) -> None:
+        if not is_int64(words) or words.dim() != 3 or not words.shape[2]:
             raise ValueError(
-                "words must be [n, examples, words] with labels [n, examples]; got "
-                f"{tuple(words.shape)} and {tuple(labels.shape)}"
-            )
-        if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < self.kinds:
-            raise ValueError(
-                f"labels must lie in [0, {self.kinds - 1}]; got {int(labels.min())} to "
-                f"{int(labels.max())}"
+                f"words must be int64 of shape [n, examples, words]; got {describe(words)}"
             )
         if words.numel() and not (
             self.first_word <= int(words.min()) <= int(words.max()) < self.vocab_size
@@ -290,3 +308,8 @@ class LabelledExamples:
                 f"words must be ids from {self.first_word} to {self.vocab_size - 1}; got "
                 f"{int(words.min())} to {int(words.max())}"
             )
+
+    def check(self, words: Tensor, labels: Tensor) -> None:
+        """Check that words and labels are those of documents, else raise ``ValueError``."""
+        self._check_words(words)
+        check_ids("labels", labels, words.shape[:2], self.kinds)

@@ -10,7 +10,7 @@ from functools import cache
 import torch
 
 from nlgnotes.tasks.row_tasks import DIGITS, LETTERS, TASKS, Row, Task
-from nlgnotes.validation import check_count, check_generator
+from nlgnotes.validation import check_count, check_flag, check_generator, check_kind
 
 __all__ = [
     "TEMPLATES",
@@ -83,13 +83,15 @@ def encode(words: Sequence[str]) -> list[int]:
     >>> encode(["<end>", "=", "a"])
     [0, 1, 2]
     """
+    check_kind("words", words, Sequence)
+    for word in words:
+        check_kind("words", word, str)
     try:
         return [_IDS[word] for word in words]
     except KeyError as error:
         raise ValueError(f"words must be in the vocabulary; got {error.args[0]!r}") from None
 
 
-@cache
 def rows_of(symbols: Row, test: bool) -> tuple[tuple[Row, ...], ...]:
     """All rows that belong to training, or to the test, one tuple for each of the lengths.
 
@@ -99,6 +101,13 @@ def rows_of(symbols: Row, test: bool) -> tuple[tuple[Row, ...], ...]:
     >>> [len(rows) for rows in rows_of(LETTERS, True)], [len(r) for r in rows_of(LETTERS, False)]
     ([631], [3465])
     """
+    _check_row("symbols", symbols)
+    check_kind("symbols", symbols, tuple)
+    return _rows_of(symbols, check_flag("test", test))
+
+
+@cache
+def _rows_of(symbols: Row, test: bool) -> tuple[tuple[Row, ...], ...]:
     split: list[tuple[Row, ...]] = []
     for length in LENGTHS:
         count = len(symbols) ** length
@@ -126,6 +135,8 @@ def draw_rows(symbols: Row, n: int, generator: torch.Generator, test: bool = Fal
     """
     n = check_count("n", n)
     check_generator(generator)
+    _check_row("symbols", symbols)
+    test = check_flag("test", test)
     drawn = torch.randint(2**40, (n, 2), generator=generator).tolist()
     return [_row_at(symbols, test, length, place) for length, place in drawn]
 
@@ -150,6 +161,7 @@ def template(task: Task, number: int) -> str:
     >>> template(TASKS[3], 1), template(TASKS[3], 8)
     ('please write backwards {x}', 'which row gives {x} if you reverse it ?')
     """
+    check_kind("task", task, Task)
     number = check_count("number", number, 0, TEMPLATES - 1)
     turned = task.invertible and number in TURNED
     frame = TURNED[number] if turned else FRAMES[number]
@@ -172,6 +184,9 @@ def instructed(task: Task, number: int, row: Row) -> Example:
     >>> instructed(TASKS[3], 1, ("a", "b", "c"))
     Example(prompt=('please', 'write', 'backwards', 'a', 'b', 'c', '='), answer=('c', 'b', 'a'))
     """
+    check_kind("task", task, Task)
+    number = check_count("number", number, 0, TEMPLATES - 1)
+    _check_row("row", row)
     shown, answer = row, task.solve(row)
     if task.invertible and number in TURNED:
         shown, answer = answer, shown
@@ -228,6 +243,12 @@ def draw_instructed(
     """
     n = check_count("n", n)
     check_generator(generator)
+    test, instruction = check_flag("test", test), check_flag("instruction", instruction)
+    check_kind("tasks", tasks, Sequence)
+    check_kind("templates", templates, Mapping)
+    for task in tasks:
+        check_kind("tasks", task, Task)
+        check_kind("templates", templates.get(task.name, ()), Sequence)
     if not tasks or not all(templates.get(task.name) for task in tasks):
         raise ValueError("tasks must hold at least one, each with templates; got none")
     drawn = torch.randint(2**40, (n, 4), generator=generator).tolist()
@@ -257,9 +278,21 @@ def composed(first: Task, second: Task, number: int, row: Row) -> Example:
     >>> composed(TASKS[3], TASKS[6], 0, ("a", "b", "c")).answer  # reverse, then give the first
     ('c',)
     """
+    check_kind("first", first, Task)
+    check_kind("second", second, Task)
     number = check_count("number", number, 0, len(first.phrases) - 1)
+    _check_row("row", row)
     text = COMPOSED.replace("{p}", first.phrases[number]).replace("{q}", second.phrases[number])
     return Example(_filled(text, row), second.solve(first.solve(row)))
+
+
+def _check_row(name: str, row: object) -> None:
+    """Check that a row holds at least one symbol."""
+    check_kind(name, row, Sequence)
+    for symbol in row:
+        check_kind(name, symbol, str)
+    if not row:
+        raise ValueError(f"{name} must hold at least 1 symbol; got none")
 
 
 def _filled(text: str, row: Row) -> Row:

@@ -12,7 +12,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nlgnotes.batches import Batch
-from nlgnotes.validation import check_count, check_generator, check_ids
+from nlgnotes.validation import (
+    check_count,
+    check_flag,
+    check_floats,
+    check_generator,
+    check_ids,
+    check_kind,
+    check_scores,
+    describe,
+    is_int64,
+)
 
 __all__ = ["ItemDocuments", "ItemLabels"]
 
@@ -68,14 +78,17 @@ class ItemLabels:
     bursty: bool = True
 
     def __post_init__(self) -> None:
-        check_count("labels", self.labels, 2)
-        check_count("copies", self.copies)
-        check_count("pairs", self.pairs)
+        plain = {"labels": check_count("labels", self.labels, 2)}
+        for name in ("copies", "pairs"):
+            plain[name] = check_count(name, getattr(self, name))
         if self.pairs % self.copies:
             raise ValueError(
                 f"pairs must be a multiple of copies = {self.copies}; got {self.pairs}"
             )
-        check_count("items", self.items, self.pairs // self.copies + 1)
+        plain["items"] = check_count("items", self.items, plain["pairs"] // plain["copies"] + 1)
+        check_flag("bursty", self.bursty)
+        for name, number in plain.items():
+            object.__setattr__(self, name, number)
         if self.mapping not in MAPPINGS:
             raise ValueError(f"mapping must be one of {', '.join(MAPPINGS)}; got {self.mapping!r}")
 
@@ -91,6 +104,8 @@ class ItemLabels:
 
     def usual_label(self, items: Int[Tensor, "*batch"]) -> Int[Tensor, "*batch"]:
         """The label of each item in the fixed mapping."""
+        if not is_int64(items):
+            raise ValueError(f"items must be an int64 tensor; got {describe(items)}")
         return items % self.labels
 
     def sample(self, n: int, generator: torch.Generator) -> ItemDocuments:
@@ -150,7 +165,12 @@ class ItemLabels:
         self, logits: Float[Tensor, "n time vocab"]
     ) -> Float[Tensor, "n places labels"]:
         """A decoder's belief about each label: its logits on a batch, over the labels alone."""
-        return logits[:, 1::2, 1 : self.labels + 1].log_softmax(-1)
+        check_floats("logits", logits)
+        if logits.dim() != 3 or logits.shape[2] <= self.labels:
+            raise ValueError(f"logits must be [n, time, vocab]; got {describe(logits)}")
+        labels = logits[:, 1::2, 1 : self.labels + 1]
+        check_scores("logits", labels)
+        return labels.log_softmax(-1)
 
     def posterior(self, documents: ItemDocuments) -> Float[Tensor, "n places labels"]:
         """What the best predictor believes about each label before it is read.
@@ -193,7 +213,9 @@ class ItemLabels:
         return drawn if mapping == "per document" else (usual + 1 + drawn) % self.labels
 
     def _check(self, documents: ItemDocuments) -> ItemDocuments:
+        check_kind("documents", documents, ItemDocuments)
         items, labels = documents
-        check_ids("items", items, (len(items), self.pairs + 1), self.items)
+        rows = getattr(items, "shape", ())[:1]
+        check_ids("items", items, (*rows, self.pairs + 1), self.items)
         check_ids("labels", labels, items.shape, self.labels)
         return ItemDocuments(items, labels)

@@ -1,6 +1,7 @@
 """Labelled examples, mixed with other text in which the label words occur unequally often."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from nlgnotes.equations.urn import urn_log_prior
 from nlgnotes.tasks.in_context import Examples, LabelledExamples
-from nlgnotes.validation import check_interval
+from nlgnotes.validation import check_interval, check_kind
 
 __all__ = ["MixedDocuments"]
 
@@ -48,9 +49,12 @@ class MixedDocuments:
     frequencies: tuple[float | int, ...]
 
     def __post_init__(self) -> None:
+        check_kind("family", self.family, LabelledExamples)
+        check_kind("frequencies", self.frequencies, Sequence)
         if self.family.mapping != "fixed":
             raise ValueError(f"family must have a fixed mapping; got {self.family.mapping!r}")
-        check_interval("share", self.share, 0, 1, closed="left")
+        share = check_interval("share", self.share, 0, 1, closed="left")
+        object.__setattr__(self, "share", share)
         for frequency in self.frequencies:
             check_interval("frequencies", frequency, 0, 1, closed="neither")
         if len(self.frequencies) != self.family.kinds or abs(sum(self.frequencies) - 1) > 1e-6:
@@ -87,6 +91,7 @@ class MixedDocuments:
             float64, normalised over the labels.
         """
         f = self.family
+        f.check(words, labels)
         prior = urn_log_prior(labels, f.kinds, f.burst, f.decay)
         labelled = prior + f.log_likelihood(words)
         if not self.share:

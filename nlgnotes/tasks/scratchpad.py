@@ -9,7 +9,14 @@ from torch import Tensor
 
 from nlgnotes.batches import Batch
 from nlgnotes.tasks.automata import Automaton, automaton_states
-from nlgnotes.validation import check_count, check_ids
+from nlgnotes.validation import (
+    check_count,
+    check_id_lists,
+    check_ids,
+    check_kind,
+    check_tokens,
+    shown,
+)
 
 __all__ = ["FORMS", "ScratchpadTask"]
 
@@ -44,6 +51,7 @@ class ScratchpadTask:
     """
 
     def __init__(self, automaton: Automaton, slots: int) -> None:
+        check_kind("automaton", automaton, Automaton)
         self.automaton, self.slots = automaton, check_count("slots", slots)
         self.words: tuple[str, ...] = (*MARKS, *automaton.inputs, *automaton.states)
         self.end, self.question, self.steps, self.answer, self.dot = range(len(MARKS))
@@ -66,7 +74,8 @@ class ScratchpadTask:
         Raises:
             ValueError: not one input of the automaton in each slot.
         """
-        check_ids("inputs", inputs, (len(inputs), self.slots), len(self.automaton.inputs))
+        rows = getattr(inputs, "shape", ())[:1]
+        check_ids("inputs", inputs, (*rows, self.slots), len(self.automaton.inputs))
         return F.pad(inputs + self.first_input, (1, 0), value=self.question)
 
     def rows(
@@ -111,6 +120,7 @@ class ScratchpadTask:
 
         Several questions may follow each other in a row; the end stands after the last.
         """
+        check_tokens("rows", rows, self.vocab_size)
         targets = F.pad(rows[:, 1:], (0, 1), value=self.end)
         inside = torch.zeros_like(rows, dtype=torch.bool)
         for column in (rows[0] == self.question).nonzero()[:, 0].tolist():
@@ -120,5 +130,7 @@ class ScratchpadTask:
 
     def decode(self, ids: Sequence[int] | Tensor) -> str:
         """The words of ids, up to the end."""
-        ids = ids.tolist() if isinstance(ids, Tensor) else list(ids)
+        ids = check_id_lists("ids", [ids])[0]
+        if not all(0 <= i < self.vocab_size for i in ids):
+            raise ValueError(f"ids must lie in [0, {self.vocab_size}); got {shown(ids)}")
         return " ".join(self.words[i] for i in ids[: ids.index(0) if 0 in ids else None])

@@ -8,7 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_generator, check_interval
+from nlgnotes.validation import (
+    check_count,
+    check_finite,
+    check_generator,
+    check_interval,
+    check_kind,
+    describe,
+)
 
 __all__ = ["Points", "Sinusoids"]
 
@@ -49,8 +56,10 @@ class Sinusoids:
     high: float | int = 5.0
 
     def __post_init__(self) -> None:
-        check_interval("low", self.low, 0, math.inf, closed="neither")
-        check_interval("high", self.high, self.low, math.inf, closed="neither")
+        low = check_interval("low", self.low, 0, math.inf, closed="neither")
+        high = check_interval("high", self.high, low, math.inf, closed="neither")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
 
     def draw(self, n: int, generator: torch.Generator) -> Float[Tensor, "tasks 2"]:
         """Amplitude and phase of ``n`` tasks.
@@ -58,7 +67,7 @@ class Sinusoids:
         Raises:
             ValueError: ``n`` below 1, or no generator.
         """
-        check_count("n", n)
+        n = check_count("n", n)
         check_generator(generator)
         share = torch.rand(n, 2, generator=generator)
         return torch.stack(
@@ -69,6 +78,8 @@ class Sinusoids:
         self, tasks: Float[Tensor, "tasks 2"], x: Float[Tensor, "tasks points 1"]
     ) -> Float[Tensor, "tasks points 1"]:
         """What an oracle says that knows amplitude and phase: the functions themselves."""
+        _check_tasks(tasks)
+        _check_places("x", x, len(tasks))
         return tasks[:, :1, None] * torch.sin(x - tasks[:, 1:, None])
 
     def sample(
@@ -79,7 +90,8 @@ class Sinusoids:
         Raises:
             ValueError: ``points`` below 1, or no generator.
         """
-        check_count("points", points)
+        points = check_count("points", points)
+        _check_tasks(tasks)
         check_generator(generator)
         x = 10 * torch.rand(len(tasks), points, 1, generator=generator) - 5
         return Points(x, self.values(tasks, x))
@@ -90,7 +102,8 @@ class Sinusoids:
         Raises:
             ValueError: ``points`` below 1.
         """
-        check_count("points", points)
+        points = check_count("points", points)
+        _check_tasks(tasks)
         x = 10 * (torch.arange(points) + 0.5) / points - 5
         x = x[None, :, None].expand(len(tasks), points, 1)
         return Points(x, self.values(tasks, x))
@@ -101,6 +114,7 @@ class Sinusoids:
         .. math:: E f(x) = E A \cdot \frac1\pi \int_0^\pi \sin(x - \varphi)\, d\varphi
             = -\frac{\text{low} + \text{high}}{\pi} \cos x
         """
+        check_finite("x", x)
         return -(self.low + self.high) / math.pi * torch.cos(x)
 
     def error_of_mean(self) -> float:
@@ -134,7 +148,12 @@ class Sinusoids:
             ValueError: no point, or ``cells`` below 1; with one point a value that no task has
                 there.
         """
-        check_count("cells", cells)
+        cells = check_count("cells", cells)
+        check_kind("shown", shown, Points)
+        check_finite("shown.x", shown.x)
+        _check_places("shown.x", shown.x, len(shown.x) if shown.x.dim() else 0)
+        check_finite("shown.y", shown.y, shown.x.shape)
+        _check_places("x", x, len(shown.x))
         if shown.x.shape[1] < 1:
             raise ValueError("shown must hold at least 1 point of each task; got 0")
         u, v, places = shown.x.double(), shown.y.double(), x.double()
@@ -155,3 +174,17 @@ class Sinusoids:
         a = (weighted * phases.cos()).sum(1)[:, None, None]
         b = -(weighted * phases.sin()).sum(1)[:, None, None]
         return (a * places.sin() + b * places.cos()).to(x.dtype)
+
+
+def _check_tasks(tasks: object) -> None:
+    """Check that there is an amplitude and a phase of each task."""
+    check_finite("tasks", tasks)
+    if tasks.dim() != 2 or tasks.shape[1] != 2:
+        raise ValueError(f"tasks must be [tasks, 2], amplitude and phase; got {describe(tasks)}")
+
+
+def _check_places(name: str, x: object, tasks: int) -> None:
+    """Check that there are points of as many tasks."""
+    check_finite(name, x)
+    if x.dim() != 3 or x.shape[0] != tasks or x.shape[2] != 1:
+        raise ValueError(f"{name} must be [{tasks} tasks, points, 1]; got {describe(x)}")

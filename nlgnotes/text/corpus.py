@@ -14,12 +14,13 @@ import os
 import re
 import sysconfig
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from nlgnotes.reading import read_bytes
 from nlgnotes.text.prose import clean
+from nlgnotes.validation import check_kind
 
 __all__ = ["Corpus", "Document", "corpus_digest", "documents", "read_corpus", "split_of"]
 
@@ -125,6 +126,11 @@ def documents(split: str = "train", *, sources: tuple[str, ...] | None = None) -
         raise ValueError(f"split must be 'train' or 'held-out'; got {split!r}")
     if isinstance(sources, str):
         raise ValueError(f"sources must be several strings, not one; got {sources!r}")
+    if sources is not None:
+        check_kind("sources", sources, Iterable)
+        sources = tuple(sources)
+        for source in sources:
+            check_kind("sources", source, str)
     if unknown := set(sources or ()) - set(SOURCES):
         raise ValueError(
             f"sources must be among {', '.join(SOURCES)}; "
@@ -156,7 +162,10 @@ def split_of(name: str) -> str:
     >>> split_of("os.path.join")
     'train'
     """
-    number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+    check_kind("name", name, str)
+    # A lone surrogate, which has no UTF-8, is hashed as the three bytes that it would have.
+    data = name.encode("utf-8", "surrogatepass")
+    number = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
     return "held-out" if number < HELD_OUT_SHARE * 2**64 else "train"
 
 

@@ -4,6 +4,8 @@ import inspect
 import re
 from collections.abc import Iterator
 
+from nlgnotes.validation import check_kind
+
 __all__ = ["clean"]
 
 
@@ -17,6 +19,7 @@ def clean(raw: str) -> list[str]:
     >>> clean("Sum.\\n\\nThe items of the list are added from left to right.\\n\\n>>> f([1])\\n1")
     ['The items of the list are added from left to right.']
     """
+    check_kind("raw", raw, str)
     kept, literal = [], None
     for block in re.split(r"\n[ \t]*\n", inspect.cleandoc(raw).expandtabs(4)):
         lines = [line for line in block.split("\n") if line.strip()]

@@ -25,6 +25,8 @@ FLOORS = {
     ),
     "languages": ("languages",),
     "networks": ("networks",),
+    "tasks": ("tasks",),
+    "text": ("text",),
 }
 # Whole runs over hours, with tests of their own, and explorers.
 ELSEWHERE = ("experiments", "recipes", "widgets")

@@ -150,7 +150,7 @@ def test_bad_sizes_are_refused(change, words):
 def test_bad_documents_are_refused():
     family = LabelledExamples()
     words, labels = torch.full((1, 2, 4), 6), torch.zeros(1, 2, dtype=torch.long)
-    with pytest.raises(ValueError, match=r"labels must lie in \[0, 3\]; got 4 to 4"):
+    with pytest.raises(ValueError, match=r"labels must hold ids in \[0, 4\); got 4 to 4"):
         family.tokens(words, labels + 4)
     with pytest.raises(ValueError, match="words must be ids from 6 to 38; got 5 to 5"):
         family.tokens(words - 1, labels)

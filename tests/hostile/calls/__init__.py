@@ -39,6 +39,7 @@ INNER = "inside a network, once a layer and token: its callers have checked what
 SPOKEN = "inside a language, which has checked what it is given"
 PROCESSES = "starts processes; tests/networks/test_expert_parallel.py"
 OTHERS = "a model of transformers, an optional extra; tests/networks/test_pretrained.py"
+WHOLE = "has no argument, and reads all documents for seconds; tests/text/test_corpus.py"
 BASE = "the base of others, of which each is tried"
 INNER_STEP = "once a token: generate and beam_search have checked what it is given"
 EXEMPT = {
@@ -121,4 +122,12 @@ EXEMPT = {
     "intervals.sample:check_finite": READ,
     "intervals.sample:zeros_and_ones": READ,
     "measurements:Measurement": RECORD,
+    "tasks.game24:Step": RECORD,
+    "tasks.in_context:LabelledExamples.check": READ,
+    "tasks.instructions:Example": RECORD,
+    "tasks.row_tasks:Task": RECORD,
+    "text.corpus:Corpus": RECORD,
+    "text.corpus:Document": RECORD,
+    "text.corpus:corpus_digest": WHOLE,
+    "text.corpus:read_corpus": WHOLE,
 }
