@@ -39,7 +39,7 @@ def run(*module: str) -> dict:
 def test_every_answer_is_right_or_a_clear_error(found, floor):
     print(floor, found[floor]["inputs"], "+", found[floor]["drawn"], "inputs")
     assert found[floor]["faults"] == []
-    assert found[floor]["inputs"] > 2500 and found[floor]["drawn"] >= int(EXAMPLES) / 2
+    assert found[floor]["inputs"] > 1500 and found[floor]["drawn"] >= int(EXAMPLES) / 2
 
 
 @pytest.mark.parametrize("floor", coverage.FLOORS)
@@ -53,4 +53,4 @@ def test_a_changed_file_is_read_or_refused_with_a_clear_error():
 
 
 def test_every_part_of_the_package_is_on_a_floor_or_known_to_be_on_none():
-    assert coverage.uncovered() == ["decoding", "plotting", "tasks", "text", "training"]
+    assert coverage.uncovered() == ["plotting", "tasks", "text", "training"]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.decoding.generation import log_probabilities, next_logits
+from nlgnotes.decoding.generation import log_probabilities, model_sizes, next_logits
 from nlgnotes.validation import check_continuation, check_count, check_scores, check_tokens
 
 __all__ = ["Beams", "beam_search", "span_log_probs"]
@@ -64,7 +64,7 @@ def beam_search(
         ValueError: an empty prompt, ids outside the vocabulary, a count below 1, more tokens than
             the context holds, or a step whose logits hold NaN, +inf or no finite entry.
     """
-    vocab_size, context = model.config.vocab_size, model.config.context
+    vocab_size, context = model_sizes(model)
     max_new_tokens, stop_token = check_continuation(
         prompt, max_new_tokens, stop_token, vocab_size=vocab_size, context=context
     )
@@ -139,7 +139,7 @@ def span_log_probs(
             in a span that hold NaN, +inf or no finite entry.
     """
     check_count("batch_size", batch_size)
-    check_tokens("tokens", tokens, model.config.vocab_size)
+    check_tokens("tokens", tokens, model_sizes(model)[0])
     for name, places in (("starts", starts), ("ends", ends)):
         if not isinstance(places, Tensor) or places.dtype != torch.long or places.dim() != 1:
             kind = getattr(places, "dtype", type(places).__name__)

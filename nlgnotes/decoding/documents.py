@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from nlgnotes.decoding.generation import generate
 from nlgnotes.documents import Documents
 from nlgnotes.equations.sampling import Sampler
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_kind
 
 __all__ = ["generate_documents", "prompts_by_length"]
 
@@ -30,6 +30,7 @@ def prompts_by_length(
     >>> [(rows.tolist(), prompt.tolist()) for rows, prompt in prompts_by_length(prefixes)]
     [([1], [[0, 7]]), ([0, 2], [[0, 5, 6], [0, 8, 9]])]
     """
+    check_kind("prefixes", prefixes, Documents)
     for length in prefixes.lengths.unique().tolist():
         rows = (prefixes.lengths == length).nonzero().flatten()
         yield rows, pad(prefixes.tokens[rows, :length], (1, 0))

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_tokens
+from nlgnotes.decoding.generation import model_sizes
+from nlgnotes.validation import check_count, check_flag, check_tokens
 
 __all__ = ["answer_log_probs", "answer_scores"]
 
@@ -42,11 +43,12 @@ def answer_log_probs(
         ``[prompts, vocab ** length]``, in float64.
 
     Raises:
-        ValueError: ill prompts or length, or more than 2 ** 22 answers of a prompt.
+        ValueError: ill prompts or length, more than 2 ** 22 answers of a prompt, or a model that
+            gives NaN.
     """
     size, length = _checked(model, prompts, length)
-    road = _with_gradient if gradient else _cached
-    return torch.stack([road(model, prompt, length, size) for prompt in prompts])
+    road = _with_gradient if check_flag("gradient", gradient) else _cached
+    return _checked_answer(torch.stack([road(model, prompt, length, size) for prompt in prompts]))
 
 
 @torch.no_grad()
@@ -63,16 +65,22 @@ def answer_scores(
         ``[prompts, vocab ** length]``, in float64.
 
     Raises:
-        ValueError: as there.
+        ValueError: as there, or prompt and answer together are longer than the context.
     """
     size, length = _checked(model, prompts, length)
-    tails = torch.cartesian_prod(*[torch.arange(size)] * (length - 1)).reshape(-1, length - 1)
+    context = model_sizes(model)[1]
+    if prompts.shape[1] + length > context:
+        raise ValueError(
+            f"prompts and answers must fit the context of {context}; "
+            f"got {prompts.shape[1]} + {length}"
+        )
+    tails = _tails(size, length)
     found = []
     for prompt in prompts:
         before = torch.cat((prompt.expand(len(tails), -1), tails), 1)
         # A thousand rows at a time fit the processor's memory.
         found.append(torch.cat([_with_every_end(model, b) for b in before.split(1024)]).flatten())
-    return torch.stack(found).double()
+    return _checked_answer(torch.stack(found).double())
 
 
 @torch.no_grad()
@@ -127,7 +135,7 @@ def _with_every_end(model: Any, before: Tensor) -> Tensor:
 
 
 def _with_gradient(model: Any, prompt: Tensor, length: int, size: int) -> Tensor:
-    tails = torch.cartesian_prod(*[torch.arange(size)] * (length - 1)).reshape(-1, length - 1)
+    tails = _tails(size, length)
     hidden = model.hidden(torch.cat((prompt.expand(len(tails), -1), tails), 1))
     total = torch.zeros(1, dtype=torch.float64)
     for depth in range(length):
@@ -138,7 +146,21 @@ def _with_gradient(model: Any, prompt: Tensor, length: int, size: int) -> Tensor
 
 
 def _checked(model: Any, prompts: Tensor, length: SupportsIndex) -> tuple[int, int]:
-    size, length = model.config.vocab_size, check_count("length", length)
+    size, length = model_sizes(model)[0], check_count("length", length)
     check_tokens("prompts", prompts, size)
-    check_count("answers of a prompt", size**length, 1, 2**22)
+    # A power of millions of digits would take minutes only to be refused.
+    check_count("answers of a prompt", size ** min(length, 64), 1, 2**22)
     return size, length
+
+
+def _tails(size: int, length: int) -> Tensor:
+    """All that can stand before the last token of an answer; of one token, nothing."""
+    if length == 1:
+        return torch.zeros(1, 0, dtype=torch.long)
+    return torch.cartesian_prod(*[torch.arange(size)] * (length - 1)).reshape(-1, length - 1)
+
+
+def _checked_answer(numbers: Tensor) -> Tensor:
+    if bool(numbers.detach().isnan().any()):
+        raise ValueError("model must give every answer a number; it gives NaN")
+    return numbers

@@ -9,9 +9,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nlgnotes.equations.sampling import Sampler, draw
-from nlgnotes.validation import check_continuation, check_generator, check_scores
+from nlgnotes.validation import (
+    check_callable,
+    check_continuation,
+    check_flag,
+    check_floats,
+    check_generator,
+    check_scores,
+    describe,
+)
 
-__all__ = ["Generates", "Generation", "generate", "log_probabilities", "next_logits"]
+__all__ = ["Generates", "Generation", "generate", "log_probabilities", "model_sizes", "next_logits"]
 
 # With fewer rows, the copy of the cache costs as much as leaving saves in the next few steps.
 FEW = 8
@@ -97,11 +105,14 @@ def generate(
         ValueError: an empty prompt, ids outside the vocabulary, a count below 1, more tokens than
             the context holds, or a step whose logits or scores hold NaN, +inf or no finite entry.
     """
-    vocab_size, context = model.config.vocab_size, model.config.context
+    vocab_size, context = model_sizes(model)
     max_new_tokens, stop_token = check_continuation(
         prompt, max_new_tokens, stop_token, vocab_size=vocab_size, context=context
     )
     check_generator(generator)
+    penalise_prompt = check_flag("penalise_prompt", penalise_prompt)
+    if penalty is not None:
+        check_callable("penalty", penalty)
     batch, time = prompt.shape
     transform = getattr(sampler, "transform", sampler)
     if not callable(transform):
@@ -157,6 +168,22 @@ def generate(
     return out.generation(stop_token)
 
 
+def model_sizes(model: Any) -> tuple[int, int]:
+    """How many words a model knows, and how many tokens it can read.
+
+    Raises:
+        ValueError: what has no such sizes is no model that can be generated from.
+    """
+    config = getattr(model, "config", None)
+    sizes = getattr(config, "vocab_size", None), getattr(config, "context", None)
+    if None in sizes:
+        raise ValueError(
+            "model must have config.vocab_size and config.context, as our networks do; "
+            f"got {describe(model)}"
+        )
+    return sizes
+
+
 def next_logits(model: Any, tokens: Tensor, cache: Any) -> tuple[Tensor, Any]:
     """A step of a model, and of its logits those after the last token.
 
@@ -178,9 +205,15 @@ def next_logits(model: Any, tokens: Tensor, cache: Any) -> tuple[Tensor, Any]:
 def log_probabilities(logits: Float[Tensor, "*batch vocab"]) -> Float[Tensor, "*batch vocab"]:
     """The log-softmax in the logits' dtype; of half precision, which keeps 3 digits, in float32.
 
+    A row that is no distribution gives NaN, which those who call this refuse.
+
+    Raises:
+        ValueError: ``logits`` are no tensor of floating point.
+
     >>> log_probabilities(torch.zeros(2, dtype=torch.bfloat16))
     tensor([-0.6931, -0.6931])
     """
+    check_floats("logits", logits)
     half = logits.dtype in (torch.float16, torch.bfloat16)
     return (logits.float() if half else logits).log_softmax(-1)
 

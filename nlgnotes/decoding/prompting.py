@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from nlgnotes.decoding.generation import generate
-from nlgnotes.validation import check_count
+from nlgnotes.decoding.generation import generate, model_sizes
+from nlgnotes.validation import check_count, check_id_lists, check_tokens, describe, is_int64
 
 __all__ = ["TwoStages", "few_shot_prompt", "two_stage_answers"]
 
@@ -28,11 +28,19 @@ def few_shot_prompt(
         questions: the last of every row, without what is to be written.
 
     Raises:
-        ValueError: another number of rows in one of them.
+        ValueError: no int64 tensors ``[rows, time]``, or another number of rows in one of them.
 
     >>> few_shot_prompt([torch.tensor([[7, 7]]), torch.tensor([[8]])], torch.tensor([[9]]))
     tensor([[7, 7, 8, 9]])
     """
+    if not isinstance(demonstrations, Sequence):
+        raise ValueError(f"demonstrations must be a list; got {describe(demonstrations)}")
+    for part in (*demonstrations, questions):
+        if not is_int64(part) or part.dim() != 2:
+            raise ValueError(
+                "demonstrations and questions must be int64 tensors of shape [rows, time]; "
+                f"got {describe(part)}"
+            )
     rows = [len(part) for part in (*demonstrations, questions)]
     if len(set(rows)) != 1:
         raise ValueError(f"demonstrations must have the rows of questions; got {rows}")
@@ -83,9 +91,14 @@ def two_stage_answers(
         sampler, generator: as ``generate`` takes them, in both stages.
 
     Raises:
-        ValueError: no token to conclude with, ``max_reasons`` below 1, or as ``generate``.
+        ValueError: no token to conclude with, texts that are no ids, ``max_reasons`` below 1, or as
+            ``generate``.
     """
     max_reasons = check_count("max_reasons", max_reasons)
+    check_tokens("questions", questions, model_sizes(model)[0])
+    (reason,) = check_id_lists("reason", [reason])
+    (conclude,) = check_id_lists("conclude", [conclude])
+    (stop_tokens,) = check_id_lists("stop_tokens", [stop_tokens])
     if not len(conclude):
         raise ValueError("conclude must hold at least one token; got none")
     rows = len(questions)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_ids
+from nlgnotes.validation import check_count, check_floats, check_ids, describe, is_int64
 
 __all__ = ["answer_counts", "majority_vote", "subset_vote_accuracy", "vote_accuracy"]
 
@@ -28,6 +28,10 @@ def answer_counts(
     tensor([[1, 0, 2]])
     """
     choices = check_count("choices", choices)
+    if not is_int64(answers) or answers.dim() != 2:
+        raise ValueError(
+            f"answers must be an int64 tensor [questions, samples]; got {describe(answers)}"
+        )
     check_ids("answers, plus 1,", answers + 1, answers.shape, choices + 1)
     counts = torch.zeros(len(answers), choices + 1, dtype=torch.long)
     counts.scatter_add_(1, answers + 1, torch.ones_like(answers))
@@ -52,10 +56,10 @@ def majority_vote(
     >>> majority_vote(torch.tensor([[3, 1, 3, 0]]))
     tensor([[0.5000, 0.0000, 0.5000, 0.0000]], dtype=torch.float64)
     """
-    if counts.dim() != 2 or not counts.numel() or bool((counts < 0).any()):
+    _check_counts(counts)
+    if bool((counts < 0).any()):
         raise ValueError(
-            "counts must be of shape [questions, choices], none below 0; "
-            f"got shape {tuple(counts.shape)}"
+            f"counts must be of shape [questions, choices], none below 0; got {int(counts.min())}"
         )
     first = (counts == counts.max(1, keepdim=True).values) & (counts > 0)
     return first.double() / first.sum(1, keepdim=True).clamp(min=1)
@@ -95,7 +99,8 @@ def vote_accuracy(
     tensor([0.6000], dtype=torch.float64)
     """
     samples = check_count("samples", samples)
-    if probs.dim() != 2 or not probs.numel() or not probs.is_floating_point():
+    check_floats("probs", probs)
+    if probs.dim() != 2 or not probs.numel():
         raise ValueError(f"probs must be of shape [questions, choices]; got {tuple(probs.shape)}")
     probs = probs.double()
     if bool((probs < 0).any()) or not bool((probs.sum(1) < 1 + 1e-6).all()):
@@ -140,8 +145,7 @@ def subset_vote_accuracy(
     """
     drawn = check_count("drawn", drawn)
     samples = check_count("samples", samples, 1, drawn)
-    if counts.dim() != 2 or not counts.numel():
-        raise ValueError(f"counts must be of shape [questions, choices]; got {tuple(counts.shape)}")
+    _check_counts(counts)
     silent = drawn - counts.sum(1, keepdim=True)
     if bool((counts < 0).any()) or bool((silent < 0).any()):
         raise ValueError(f"counts must be at least 0 and sum to at most drawn = {drawn}")
@@ -150,6 +154,13 @@ def subset_vote_accuracy(
     table = torch.tensor(every, dtype=torch.float64)
     weights = table[torch.cat([counts, silent], 1)]
     return _winning(weights, right) / float(math.comb(drawn, samples))
+
+
+def _check_counts(counts: object) -> None:
+    if not is_int64(counts) or counts.dim() != 2 or not counts.numel():
+        raise ValueError(
+            f"counts must be of shape [questions, choices], int64; got {describe(counts)}"
+        )
 
 
 def _winning(

@@ -1,10 +1,10 @@
 """Tree of thoughts: breadth-first search over written steps, which a model proposes and values."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nlgnotes.validation import check_count, describe
+from nlgnotes.validation import check_callable, check_count, check_kind, describe
 
 __all__ = ["Candidate", "Level", "Tree", "chains", "tree_of_thoughts"]
 
@@ -126,13 +126,16 @@ def tree_of_thoughts(
     (('99',), 20, 20)
     """
     k, T, b = (check_count(name, number) for name, number in (("k", k), ("T", T), ("b", b)))
+    for name, function in (("propose", propose), ("value", value), ("key", key)):
+        check_callable(name, function)
+    check_kind("inputs", inputs, Collection)
     if not len(inputs):
         raise ValueError("inputs must hold at least one; got none")
     beams: list[tuple[Any, ...]] = [(x,) for x in inputs]
     levels: list[list[Level]] = [[] for _ in inputs]
     for _ in range(T):
         asked = [state for beam in beams for state in beam]
-        thoughts = _one_each("propose", propose(asked, k) if asked else [], asked)
+        thoughts = _thoughts(propose(asked, k) if asked else [], asked)
         longest = max(map(len, thoughts), default=0)
         if longest > k:
             raise ValueError(f"propose must give at most k = {k} thoughts a state; got {longest}")
@@ -186,6 +189,8 @@ def chains(
     [[('abbb', 3), ('abbb', 3)]]
     """
     n, T = check_count("n", n), check_count("T", T)
+    check_callable("propose", propose)
+    check_kind("inputs", inputs, Collection)
     if not len(inputs):
         raise ValueError("inputs must hold at least one; got none")
     ends: list[Any | None] = [x for x in inputs for _ in range(n)]
@@ -195,7 +200,7 @@ def chains(
         if not alive:
             break
         asked = [ends[i] for i in alive]
-        thoughts = _one_each("propose", propose(asked, 1), asked)
+        thoughts = _thoughts(propose(asked, 1), asked)
         for i, states in zip(alive, thoughts, strict=True):
             if len(states) > 1:
                 raise ValueError(f"propose must give at most k = 1 thought; got {len(states)}")
@@ -204,8 +209,18 @@ def chains(
     return [rows[i : i + n] for i in range(0, len(rows), n)]
 
 
+def _thoughts(answers: Any, states: list[Any]) -> list[Any]:
+    thoughts = _one_each("propose", answers, states)
+    if strange := [each for each in thoughts if not isinstance(each, Collection)]:
+        raise ValueError(f"propose must give a list for each state; got {describe(strange[0])}")
+    return thoughts
+
+
 def _one_each(name: str, answers: Any, states: list[Any]) -> list[Any]:
-    answers = list(answers)
+    try:
+        answers = list(answers)
+    except TypeError:
+        raise ValueError(f"{name} must give a list; got {describe(answers)}") from None
     if len(answers) != len(states):
         raise ValueError(
             f"{name} must give one entry for each of {len(states)} states; got {len(answers)}"
@@ -216,7 +231,7 @@ def _one_each(name: str, answers: Any, states: list[Any]) -> list[Any]:
 def _number(value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise ValueError(f"value must give numbers; got {describe(value)}") from None
     if number != number:
         raise ValueError("value must give numbers; got nan")

@@ -8,6 +8,7 @@ import nlgnotes
 
 # What each file of calls covers, as the beginnings of modules' names.
 FLOORS = {
+    "decoding": ("decoding",),
     "equations": ("equations",),
     "foundations": (
         "batches",

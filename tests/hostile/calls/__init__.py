@@ -7,6 +7,8 @@ object that a method belongs to is the argument ``self``.
 # They reorder or convert numbers that their callers have checked, and a NaN stays one.
 PASS_NAN = {
     "claims.row:finite",
+    "decoding.generation:log_probabilities",  # its callers refuse the NaN
+    "decoding.tree_of_thoughts:tree_of_thoughts",  # hands on inputs that it does not look into
     "intervals.sample:read_numbers",
     # A network answers NaN with NaN: generate, fit and the losses refuse it.
     "networks.attention:scaled_dot_product_attention",
@@ -38,7 +40,15 @@ SPOKEN = "inside a language, which has checked what it is given"
 PROCESSES = "starts processes; tests/networks/test_expert_parallel.py"
 OTHERS = "a model of transformers, an optional extra; tests/networks/test_pretrained.py"
 BASE = "the base of others, of which each is tried"
+INNER_STEP = "once a token: generate and beam_search have checked what it is given"
 EXEMPT = {
+    "decoding.beam:Beams": RECORD,
+    "decoding.generation:Generation": RECORD,
+    "decoding.generation:next_logits": INNER_STEP,
+    "decoding.prompting:TwoStages": RECORD,
+    "decoding.tree_of_thoughts:Candidate": RECORD,
+    "decoding.tree_of_thoughts:Level": RECORD,
+    "decoding.tree_of_thoughts:Tree": RECORD,
     "equations.sampling:Transform.__call__": BASE,
     "languages.newswire_sampling:NewswireSample": RECORD,
     "networks.lstm:LSTMState": RECORD,
