@@ -25,6 +25,7 @@ FLOORS = {
     ),
     "languages": ("languages",),
     "networks": ("networks",),
+    "training": ("training",),
 }
 # Whole runs over hours, with tests of their own, and explorers.
 ELSEWHERE = ("experiments", "recipes", "widgets")
