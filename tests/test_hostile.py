@@ -44,7 +44,7 @@ def test_every_answer_is_right_or_a_clear_error(found, floor):
     print(floor, found[floor]["inputs"], "+", found[floor]["drawn"], "inputs")
     assert found[floor]["faults"] == []
     assert (
-        found[floor]["inputs"] > LEAST.get(floor, 2500)
+        found[floor]["inputs"] > LEAST.get(floor, 1500)
         and found[floor]["drawn"] >= int(EXAMPLES) / 2
     )
 
@@ -60,4 +60,4 @@ def test_a_changed_file_is_read_or_refused_with_a_clear_error():
 
 
 def test_every_part_of_the_package_is_on_a_floor_or_known_to_be_on_none():
-    assert coverage.uncovered() == ["plotting", "training"]
+    assert coverage.uncovered() == ["plotting"]

@@ -31,6 +31,9 @@ class AdamW:
         learning_rate: :math:`\eta`; the attribute may change between steps.
         betas: :math:`\beta_1` and :math:`\beta_2`.
 
+    Raises:
+        ValueError: ``groups`` are no pairs of weights and their decay.
+
     Attributes:
         parameters: all weights, in the order given.
         state: of each weight that had a gradient, by its place in ``parameters``: ``exp_avg``
@@ -47,7 +50,11 @@ class AdamW:
         self.parameters: list[nn.Parameter] = []
         self.state: dict[int, dict[str, torch.Tensor]] = {}
         self._groups: list[tuple[range, float]] = []
-        for weights, decay in groups:
+        try:
+            pairs = [([*weights], decay) for weights, decay in groups]
+        except (TypeError, ValueError):
+            raise ValueError(f"groups must be pairs of weights and decay; got {groups!r}") from None
+        for weights, decay in pairs:
             start = len(self.parameters)
             self.parameters += weights
             self._groups.append((range(start, len(self.parameters)), decay))

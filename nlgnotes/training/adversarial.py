@@ -25,7 +25,13 @@ from nlgnotes.equations.policy_gradient import discounted_returns, score_functio
 from nlgnotes.networks.discriminator import Discriminator
 from nlgnotes.training.adamw import AdamW
 from nlgnotes.training.likelihood import target_log_probs
-from nlgnotes.validation import check_count, check_generator, check_interval, check_positive
+from nlgnotes.validation import (
+    check_count,
+    check_generator,
+    check_interval,
+    check_kind,
+    check_positive,
+)
 
 __all__ = ["Game", "adversarial_training"]
 
@@ -126,6 +132,9 @@ def adversarial_training(
     discount = check_interval("discount", discount, 0, 1)
     memory = check_interval("memory", memory, 0, 1, closed="left")
     check_generator(generator)
+    check_kind("model", model, nn.Module)
+    check_kind("discriminator", discriminator, Discriminator)
+    check_kind("documents", documents, Documents)
     length = documents.tokens.shape[1]
     # What a reward of 1 at every word up to the full length is worth at each word.
     worth = discounted_returns(

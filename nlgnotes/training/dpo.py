@@ -17,7 +17,17 @@ from nlgnotes.equations.dpo import dpo_loss, ipo_loss
 from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import target_log_probs
 from nlgnotes.training.loop import fit
-from nlgnotes.validation import check_count, check_generator, check_mask
+from nlgnotes.validation import (
+    check_callable,
+    check_count,
+    check_flag,
+    check_floats,
+    check_generator,
+    check_kind,
+    check_mask,
+    describe,
+    is_int64,
+)
 
 __all__ = ["PairBatch", "pair_loss", "reference_pairs", "sequence_log_probs", "train_dpo"]
 
@@ -38,11 +48,19 @@ class PairBatch(NamedTuple):
     reference_rejected: Tensor
 
     def select(self, rows: Tensor) -> "PairBatch":
-        """Some of the pairs, by their indices."""
-        chosen, rejected = (Batch(*(x[rows] for x in side)) for side in self[:2])
-        return PairBatch(
-            chosen, rejected, self.reference_chosen[rows], self.reference_rejected[rows]
-        )
+        """Some of the pairs, by their indices.
+
+        Raises:
+            ValueError: ``rows`` are no indices of pairs.
+        """
+        if not isinstance(rows, Tensor) or rows.dtype not in (torch.long, torch.int32, torch.bool):
+            raise ValueError(f"rows must be indices of pairs; got {describe(rows)}")
+        try:
+            chosen, rejected = (Batch(*(x[rows] for x in side)) for side in self[:2])
+            references = self.reference_chosen[rows], self.reference_rejected[rows]
+        except IndexError as error:
+            raise ValueError(f"rows must be indices of pairs; {error}") from None
+        return PairBatch(chosen, rejected, *references)
 
 
 def sequence_log_probs(
@@ -67,7 +85,9 @@ def sequence_log_probs(
     >>> sequence_log_probs(flat, Batch(two, two, torch.ones(1, 2, dtype=torch.bool)))  # -2 log 4
     tensor([-2.7726])
     """
-    check_mask("mask of the batch", batch.mask, batch.targets.shape)
+    check_callable("model", model)
+    average = check_flag("average", average)
+    _check_batch("batch", batch)
     lengths = batch.mask.sum(1)
     if not bool((lengths > 0).all()):
         raise ValueError(f"every row must have an answer; {int((lengths == 0).sum())} have none")
@@ -97,6 +117,8 @@ def reference_pairs(
         ValueError: as many chosen as rejected there are not, or as :func:`sequence_log_probs`.
     """
     batch_size = check_count("batch_size", batch_size)
+    _check_batch("chosen", chosen)
+    _check_batch("rejected", rejected)
     if len(chosen.targets) != len(rejected.targets):
         raise ValueError(
             f"chosen and rejected must be as many; got {len(chosen.targets)} and "
@@ -113,6 +135,8 @@ def reference_pairs(
         )
         for side in (chosen, rejected)
     ]
+    if any(bool(side.isnan().any()) for side in scores):
+        raise ValueError("reference must give logits that are distributions; it gives NaN")
     return PairBatch(chosen, rejected, *scores)
 
 
@@ -141,6 +165,7 @@ def pair_loss(
         raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}; got {objective!r}")
     if objective == "ipo" and smoothing != 0:
         raise ValueError(f"smoothing must be 0 with objective 'ipo'; got {smoothing!r}")
+    _check_pairs(pairs)
     both = Batch(*(_stacked(a, b) for a, b in zip(*pairs[:2], strict=True)))
     chosen, rejected = sequence_log_probs(model, both, average=average).chunk(2)
     rows = chosen, rejected, pairs.reference_chosen, pairs.reference_rejected
@@ -179,6 +204,7 @@ def train_dpo(
     """
     batch_size = check_count("batch_size", batch_size)
     check_generator(generator)
+    _check_pairs(pairs)
     count = len(pairs.reference_chosen)
     settings = {"beta": beta, "objective": objective, "smoothing": smoothing, "average": average}
     return fit(
@@ -199,3 +225,28 @@ def _stacked(a: Tensor, b: Tensor) -> Tensor:
     """The rows of both, the shorter ones padded to the longest with 0 (or False)."""
     time = max(a.shape[1], b.shape[1])
     return torch.cat([F.pad(x, (0, time - x.shape[1])) for x in (a, b)])
+
+
+def _check_pairs(pairs: object) -> None:
+    check_kind("pairs", pairs, PairBatch)
+    _check_batch("chosen", pairs.chosen)
+    _check_batch("rejected", pairs.rejected)
+    count = len(pairs.chosen.targets)
+    if not count or len(pairs.rejected.targets) != count:
+        raise ValueError(
+            "chosen and rejected must be as many, at least one; "
+            f"got {count} and {len(pairs.rejected.targets)}"
+        )
+    check_floats("reference_chosen", pairs.reference_chosen, (count,))
+    check_floats("reference_rejected", pairs.reference_rejected, (count,))
+
+
+def _check_batch(name: str, batch: object) -> None:
+    """Types and shapes alone: it is asked at every step."""
+    check_kind(name, batch, Batch)
+    inputs, targets = batch.inputs, batch.targets
+    if not is_int64(targets) or targets.dim() != 2:
+        raise ValueError(f"targets of {name} must be int64 [rows, time]; got {describe(targets)}")
+    if not is_int64(inputs) or inputs.shape != targets.shape:
+        raise ValueError(f"inputs of {name} must be like its targets; got {describe(inputs)}")
+    check_mask(f"mask of the {name}", batch.mask, targets.shape)

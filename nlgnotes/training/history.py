@@ -39,6 +39,7 @@ class History:
         >>> History(40, (3.0, 1.0) * 20, 0, 1.23).summary()["loss"][:2]
         [2.0, 2.0]
         """
+        digits = check_count("digits", digits, 0)
         width = max(1, len(self.losses) // 20)
         parts = [self.losses[i : i + width] for i in range(0, len(self.losses), width)]
         means = [round(math.fsum(part) / len(part), digits) for part in parts]

@@ -3,7 +3,7 @@
 Taught in: book/instruction-tuning.ipynb.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from nlgnotes.tasks.row_tasks import Task
 from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import next_token_loss
 from nlgnotes.training.loop import fit
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_callable, check_count, describe
 
 __all__ = ["LOSS_ON", "answer_batch", "correct_answers", "draw_answers", "tune"]
 
@@ -40,12 +40,17 @@ def answer_batch(
         int64 inputs and targets, 0 where padded, and which targets count.
 
     Raises:
-        ValueError: no rows, unequal numbers of them, an empty prompt, or another ``loss_on``.
+        ValueError: no rows, unequal numbers of them, rows that are no ids, an empty prompt, or
+            another ``loss_on``.
 
     >>> batch = answer_batch([[5, 6]], [[8]])
     >>> batch.inputs, batch.targets, batch.mask.int()
     (tensor([[0, 5, 6, 8]]), tensor([[5, 6, 8, 0]]), tensor([[0, 0, 1, 1]], dtype=torch.int32))
     """
+    for name, rows in (("prompts", prompts), ("answers", answers)):
+        listed = isinstance(rows, Collection) and all(isinstance(x, Collection) for x in rows)
+        if not listed:
+            raise ValueError(f"{name} must hold lists of integers; got {describe(rows)}")
     if not len(prompts) or len(prompts) != len(answers):
         raise ValueError(
             "prompts and answers must be equally many, at least one; "
@@ -61,7 +66,13 @@ def answer_batch(
         [0, *p, *a, *[0] * (longest - len(p) - len(a))]
         for p, a in zip(prompts, answers, strict=True)
     ]
-    tokens, place = torch.tensor(rows), torch.arange(longest)
+    try:
+        tokens = torch.tensor(rows)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        tokens = torch.zeros(0)
+    if tokens.dtype != torch.long or tokens.dim() != 2:
+        raise ValueError("prompts and answers must hold lists of integers; got something else")
+    place = torch.arange(longest)
     mask = place < lengths[:, None]
     if loss_on == "answer":
         mask &= place >= torch.tensor([len(p) for p in prompts])[:, None]
@@ -86,6 +97,10 @@ def correct_answers(
         ValueError: as :func:`answer_batch`, or logits that are no distribution.
     """
     rows, found = check_count("rows", rows), []
+    check_callable("model", model)
+    for name, lists in (("prompts", prompts), ("answers", answers)):
+        if not isinstance(lists, Sequence):
+            raise ValueError(f"{name} must hold lists of integers; got {describe(lists)}")
     for start in range(0, max(1, len(prompts)), rows):
         part = slice(start, start + rows)
         batch = answer_batch(prompts[part], answers[part])

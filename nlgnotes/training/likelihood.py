@@ -10,7 +10,14 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from nlgnotes.validation import check_count
+from nlgnotes.validation import (
+    check_callable,
+    check_count,
+    check_floats,
+    check_ids,
+    describe,
+    is_int64,
+)
 
 __all__ = ["next_token_loss", "target_log_probs", "token_nll"]
 
@@ -35,22 +42,29 @@ def next_token_loss(
         The loss; NaN where a row of logits that counts is no distribution (``fit`` refuses it).
 
     Raises:
-        ValueError: nothing counts, or the mask is not boolean and of the targets' shape.
+        ValueError: nothing counts, the mask is not boolean and of the targets' shape, or the
+            targets are not ids of the logits' vocabulary, one for each row of logits.
 
     >>> one_of_two = torch.tensor([[True, False]])
     >>> next_token_loss(torch.zeros(1, 2, 4), torch.tensor([[3, 1]]), one_of_two)  # log 4
     tensor(1.3863)
     """
-    if mask.dtype != torch.bool or mask.shape != targets.shape:
+    _check_targets(logits, targets)
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != targets.shape:
         raise ValueError(
             f"mask must be boolean, of the shape of targets {tuple(targets.shape)}; "
-            f"got {mask.dtype} of shape {tuple(mask.shape)}"
+            f"got {describe(mask)}"
         )
-    if bool(mask.all()):
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-    if not bool(mask.any()):
-        raise ValueError(f"mask must be True somewhere; got none of shape {tuple(mask.shape)}")
-    return F.cross_entropy(logits[mask], targets[mask])
+    try:
+        if bool(mask.all()):
+            return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        if not bool(mask.any()):
+            raise ValueError(f"mask must be True somewhere; got none of shape {tuple(mask.shape)}")
+        return F.cross_entropy(logits[mask], targets[mask])
+    except (IndexError, RuntimeError):
+        # Asked only when it is too late: a pass over the targets at every step is not free.
+        check_ids("targets", targets[mask], targets[mask].shape, logits.shape[-1])
+        raise
 
 
 def target_log_probs(
@@ -58,10 +72,20 @@ def target_log_probs(
 ) -> Float[Tensor, "batch time"]:
     r"""The log-probability of every target, :math:`\log P(x_t \mid x_{<t})`, in nats.
 
+    NaN where a row of logits is no distribution.
+
+    Raises:
+        ValueError: the targets are not ids of the logits' vocabulary, one for each row of logits.
+
     >>> target_log_probs(torch.zeros(1, 2, 4), torch.tensor([[3, 1]]))
     tensor([[-1.3863, -1.3863]])
     """
-    return logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+    _check_targets(logits, targets)
+    try:
+        return logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+    except (IndexError, RuntimeError):
+        check_ids("targets", targets, targets.shape, logits.shape[-1])
+        raise
 
 
 @torch.no_grad()
@@ -84,6 +108,9 @@ def token_nll(
             distribution: NaN, +inf, or -inf for every token.
     """
     batch_size = check_count("batch_size", batch_size)
+    check_callable("model", model)
+    if not (hasattr(documents, "tokens") and hasattr(documents, "mask")):
+        raise ValueError(f"documents must have tokens and a mask; got {describe(documents)}")
     tokens, mask = documents.tokens, documents.mask
     out = torch.zeros(tokens.shape, dtype=torch.float32)
     for start in range(0, len(tokens), batch_size):
@@ -94,6 +121,12 @@ def token_nll(
         end = int(reach.max()) + 1
         targets, counts = tokens[rows, :end], mask[rows, :end]
         logits = model(F.pad(targets[:, :-1], (1, 0)))
+        check_floats("logits", logits)
+        if logits.dim() != 3 or logits.shape[:2] != targets.shape:
+            raise ValueError(
+                f"model must give logits for each of {tuple(targets.shape)} tokens; "
+                f"got {describe(logits)}"
+            )
         vocab_size = logits.shape[-1]
         if int(targets.max()) >= vocab_size or int(targets.min()) < 0:
             raise ValueError(
@@ -114,3 +147,13 @@ def token_nll(
             )
         out[rows, :end] = nll
     return out
+
+
+def _check_targets(logits: Tensor, targets: Tensor) -> None:
+    """Types and shapes alone, which cost nothing; torch sees by itself an id that is too large."""
+    check_floats("logits", logits)
+    if not is_int64(targets) or targets.dim() != 2 or targets.shape != logits.shape[:-1]:
+        raise ValueError(
+            "targets must be int64, one for each row of logits of shape "
+            f"{tuple(logits.shape)}; got {describe(targets)}"
+        )

@@ -15,7 +15,15 @@ from nlgnotes.training.adamw import AdamW
 from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import next_token_loss
 from nlgnotes.training.run_checkpoint import RunCheckpoint
-from nlgnotes.validation import check_count, check_generator, check_interval, check_positive
+from nlgnotes.validation import (
+    check_callable,
+    check_count,
+    check_generator,
+    check_interval,
+    check_kind,
+    check_positive,
+    describe,
+)
 
 __all__ = ["fit", "learning_rate_at"]
 
@@ -29,9 +37,16 @@ def learning_rate_at(step: int, steps: int, peak: float, warmup: float) -> float
         peak: the highest rate.
         warmup: the share of the steps that rise.
 
+    Raises:
+        ValueError: an argument out of range.
+
     >>> [round(learning_rate_at(s, 5, 1.0, 0.4), 3) for s in range(5)]
     [0.5, 1.0, 0.75, 0.25, 0.0]
     """
+    steps = check_count("steps", steps)
+    step = check_count("step", step, 0, steps - 1)
+    peak = check_interval("peak", peak, 0, math.inf, closed="left")
+    warmup = check_interval("warmup", warmup, 0, 1)
     rise = max(1, round(warmup * steps))
     if step < rise:
         return peak * (step + 1) / rise
@@ -104,6 +119,10 @@ def fit(
     weight_decay = float(weight_decay)
     warmup = float(check_interval("warmup", warmup, 0, 1, closed="left"))
     check_generator(generator)
+    check_kind("model", model, nn.Module)
+    check_callable("draw", draw)
+    if loss is not None:
+        check_callable("loss", loss)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     parameters = list(trained.values())
     if not parameters:
@@ -234,4 +253,6 @@ def _check_weights(weights: dict[str, nn.Parameter], step: int) -> None:
 
 
 def _next_token_loss(model: nn.Module, batch: Any) -> Tensor:
+    if not all(hasattr(batch, name) for name in ("inputs", "targets", "mask")):
+        raise ValueError(f"draw must give a Batch; got {describe(batch)}")
     return next_token_loss(model(batch.inputs), batch.targets, batch.mask)

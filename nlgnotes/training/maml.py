@@ -12,7 +12,15 @@ from nlgnotes.networks.mlp import MLP, mlp
 from nlgnotes.tasks.sinusoids import Points
 from nlgnotes.training.history import History
 from nlgnotes.training.loop import fit
-from nlgnotes.validation import check_count, check_interval, check_positive
+from nlgnotes.validation import (
+    check_count,
+    check_flag,
+    check_floats,
+    check_interval,
+    check_kind,
+    check_positive,
+    describe,
+)
 
 __all__ = ["adapt", "maml_loss", "pooled_loss", "task_errors", "train_initialisation"]
 
@@ -21,8 +29,16 @@ KINDS = ("second order", "first order", "pretraining")
 
 
 def task_errors(weights: Sequence[Tensor], points: Points) -> Float[Tensor, " tasks"]:
-    """The mean squared error on each task's points; ``weights`` as in :func:`networks.mlp.mlp`."""
-    return (mlp(weights, points.x) - points.y).square().mean((-2, -1))
+    """The mean squared error on each task's points; ``weights`` as in :func:`networks.mlp.mlp`.
+
+    Raises:
+        ValueError: no points, or not as many numbers as the network gives.
+    """
+    _check_points(points)
+    given = mlp(weights, points.x)
+    if given.shape != points.y.shape:
+        raise ValueError(f"y must have shape {tuple(given.shape)}; got {describe(points.y)}")
+    return (given - points.y).square().mean((-2, -1))
 
 
 def adapt(
@@ -55,7 +71,13 @@ def adapt(
         ValueError: ``step_size`` or ``steps`` below 0.
     """
     step_size = check_interval("step_size", step_size, 0, float("inf"), closed="left")
-    check_count("steps", steps, 0)
+    steps = check_count("steps", steps, 0)
+    second_order = check_flag("second_order", second_order)
+    _check_points(shown)
+    if not isinstance(weights, Sequence):
+        raise ValueError(f"weights must be a list of tensors; got {describe(weights)}")
+    for w in weights:
+        check_floats("weights", w)
     tasks = len(shown.x)
     # Weights of each task's own, even where they are equal: the gradient of a sum over tasks is
     # then the gradient of each.
@@ -88,13 +110,18 @@ def maml_loss(
         batch: points for the inner step, and other points of the same tasks.
         step_size, second_order, steps: as in :func:`adapt`.
     """
-    shown, asked = batch
+    check_kind("model", model, MLP)
+    shown, asked = _two(batch)
     own = adapt(tuple(model.weights), shown, step_size, steps, second_order=second_order)
     return task_errors(own, asked).mean()
 
 
 def pooled_loss(model: MLP, batch: tuple[Points, Points]) -> Float[Tensor, ""]:
     """Plain pretraining: the error on the same points of all tasks, without an inner step."""
+    check_kind("model", model, MLP)
+    batch = _two(batch)
+    if any(a.shape[::2] != b.shape[::2] for a, b in zip(*batch, strict=True)):
+        raise ValueError(f"points must be of the same tasks; got {describe(batch[1].x)}")
     both = Points(*(torch.cat(parts, 1) for parts in zip(*batch, strict=True)))
     return task_errors(tuple(model.weights), both).mean()
 
@@ -152,3 +179,22 @@ def train_initialisation(
         loss=loss,
         identity=(kind, step_size),
     )
+
+
+def _two(batch: object) -> tuple[Points, Points]:
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise ValueError(f"batch must be two sets of points; got {describe(batch)}")
+    for points in batch:
+        _check_points(points)
+    return batch
+
+
+def _check_points(points: object) -> None:
+    check_kind("points", points, Points)
+    check_floats("x", points.x)
+    check_floats("y", points.y)
+    if points.x.dim() != 3 or points.y.shape[:-1] != points.x.shape[:-1]:
+        raise ValueError(
+            "points must be [tasks, points, 1], as many y as x; "
+            f"got {describe(points.x)} and {describe(points.y)}"
+        )

@@ -19,7 +19,7 @@ from nlgnotes.equations.unlikelihood import negative_training_loss
 from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import target_log_probs
 from nlgnotes.training.loop import fit
-from nlgnotes.validation import check_count, check_interval
+from nlgnotes.validation import check_callable, check_count, check_interval, check_kind
 
 __all__ = ["FrequentReplies", "bad_replies", "negative_training"]
 
@@ -53,6 +53,7 @@ class FrequentReplies:
 
     def __call__(self, replies: Documents) -> Bool[Tensor, " batch"]:
         """Remember the replies, then say which of them are frequent."""
+        check_kind("replies", replies, Documents)
         rows = [
             tuple(ids[:length])
             for ids, length in zip(replies.tokens.tolist(), replies.lengths.tolist(), strict=True)
@@ -86,8 +87,13 @@ def bad_replies(
             :func:`documents.generate_documents`; by default it samples.
 
     Raises:
-        ValueError: on drawing, ``is_bad`` does not say it of each reply.
+        ValueError: ``ask`` or ``is_bad`` is no function, or a count below its range; on drawing,
+            ``is_bad`` does not say it of each reply.
     """
+    check_callable("ask", ask)
+    check_callable("is_bad", is_bad)
+    max_new_tokens = check_count("max_new_tokens", max_new_tokens)
+    stop_token = check_count("stop_token", stop_token, 0)
 
     def draw(generator: torch.Generator) -> Batch | None:
         queries = ask(generator)
@@ -153,6 +159,9 @@ def negative_training(
         FloatingPointError, KeyboardInterrupt: as ``training.fit``.
     """
     weight = check_interval("weight", weight, 0, torch.inf, closed="left")
+    check_callable("negatives", negatives)
+    if positives is not None:
+        check_callable("positives", positives)
     if options.get("checkpoint") is not None and getattr(negatives, "has_memory", False):
         raise ValueError(
             "checkpoint must be None where FrequentReplies chooses the bad replies: "
@@ -163,6 +172,8 @@ def negative_training(
         negative = negatives(generator)
         positive = None if positives is None else positives(generator)
         batches = [batch for batch in (positive, negative) if batch is not None]
+        for batch in batches:
+            check_kind("batch", batch, Batch)
         return _GoodAndBad(positive, negative, sum(int(batch.mask.sum()) for batch in batches))
 
     def loss(model: nn.Module, batch: _GoodAndBad) -> Tensor:

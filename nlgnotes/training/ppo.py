@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from nlgnotes.decoding.generation import generate
+from nlgnotes.decoding.generation import generate, model_sizes
 from nlgnotes.equations.ppo import (
     clip_objective,
     clip_slope,
@@ -31,8 +31,12 @@ from nlgnotes.networks.transformer import Decoder
 from nlgnotes.training.ppo_settings import PPOSettings
 from nlgnotes.training.trust_region import trust_region_step
 from nlgnotes.validation import (
+    check_callable,
     check_count,
     check_generator,
+    check_kind,
+    check_tokens,
+    describe,
 )
 
 __all__ = [
@@ -102,6 +106,11 @@ def collect(
     Raises:
         ValueError: scores that are not one finite number for each answer, or as ``generate``.
     """
+    check_kind("actor", actor, ActorCritic)
+    check_kind("settings", settings, PPOSettings)
+    check_callable("reference", reference)
+    check_callable("score", score)
+    check_tokens("prompts", prompts, model_sizes(actor.policy)[0])
     s = settings
     rows = torch.arange(s.batch) % len(prompts)
     asked = prompts[rows]
@@ -116,8 +125,15 @@ def collect(
     distributions, values = actor(tokens, s.words)
     chosen = drawn.tokens[..., None]
     log_probs = distributions.gather(-1, chosen)[..., 0]
-    known = reference(tokens[:, :-1])[:, -s.words :].log_softmax(-1).gather(-1, chosen)[..., 0]
-    scores = score(rows, drawn.tokens).to(log_probs.dtype)
+    logits = reference(tokens[:, :-1])
+    wanted = (len(tokens), tokens.shape[1] - 1, distributions.shape[-1])
+    if not isinstance(logits, Tensor) or logits.shape != wanted:
+        raise ValueError(f"reference must give logits of shape {wanted}; got {describe(logits)}")
+    known = logits[:, -s.words :].log_softmax(-1).gather(-1, chosen)[..., 0]
+    scores = score(rows, drawn.tokens)
+    if not isinstance(scores, Tensor) or scores.shape != rows.shape:
+        raise ValueError(f"score must give a tensor of {len(rows)}; got {describe(scores)}")
+    scores = scores.to(log_probs.dtype)
     mask = torch.ones_like(log_probs, dtype=torch.bool)
     rewards = penalised_rewards(scores, log_probs - known, mask, s.beta)
     if s.critic:
@@ -143,6 +159,7 @@ def policy_loss(
     Returns:
         The mean over the answers.
     """
+    check_kind("settings", settings, PPOSettings)
     if settings.objective == "policy gradient":
         objective = advantages.detach() * log_probs
     else:
@@ -251,6 +268,8 @@ def train_ppo(
     """
     check_generator(generator)
     updates = check_count("updates", updates)
+    check_kind("actor", actor, ActorCritic)
+    check_kind("settings", settings, PPOSettings)
     groups = [
         {"params": list(actor.policy.parameters()), "lr": settings.learning_rate},
         {"params": [actor.head, actor.bias], "lr": settings.value_rate},

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nlgnotes.validation import check_counts, check_interval, check_positive
+from nlgnotes.validation import check_count, check_flag, check_interval, check_positive
 
 __all__ = ["PPOSettings"]
 
@@ -55,16 +55,18 @@ class PPOSettings:
     radius: float = 0.05
 
     def __post_init__(self) -> None:
-        check_counts(
-            words=self.words, batch=self.batch, epochs=self.epochs, minibatches=self.minibatches
-        )
+        # As Python's own numbers, whatever was given: these settings are written to JSON.
+        plain = {"epsilon": check_interval("epsilon", self.epsilon, 0, math.inf)}
+        for name in ("words", "batch", "epochs", "minibatches"):
+            plain[name] = check_count(name, getattr(self, name))
         for name in ("learning_rate", "value_rate", "longest", "radius"):
-            check_positive(name, getattr(self, name))
-        check_interval("beta", self.beta, 0, math.inf, closed="left")
-        if self.epsilon != math.inf:
-            check_interval("epsilon", self.epsilon, 0, math.inf, closed="left")
+            plain[name] = check_positive(name, getattr(self, name))
+        plain["beta"] = check_interval("beta", self.beta, 0, math.inf, closed="left")
         for name in ("discount", "decay"):
-            check_interval(name, getattr(self, name), 0, 1)
+            plain[name] = check_interval(name, getattr(self, name), 0, 1)
+        plain["critic"] = check_flag("critic", self.critic)
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
         if self.minibatches > self.batch:
             raise ValueError(f"minibatches must be at most batch; got {self.minibatches}")
         if self.objective not in OBJECTIVES:

@@ -14,7 +14,7 @@ from nlgnotes.equations.preferences import pairwise_loss
 from nlgnotes.networks.reward_model import RewardModel
 from nlgnotes.training.history import History
 from nlgnotes.training.loop import fit
-from nlgnotes.validation import check_count, check_generator, describe
+from nlgnotes.validation import check_count, check_generator, describe, is_int64
 
 __all__ = ["fit_reward_model", "shuffled_order"]
 
@@ -42,7 +42,7 @@ def shuffled_order(
     if rankings is None:
         orders = [torch.randperm(pairs, generator=generator) for _ in range(epochs)]
         return torch.cat(orders)
-    if rankings.shape != (pairs,):
+    if not is_int64(rankings) or rankings.shape != (pairs,):
         raise ValueError(f"rankings must be {pairs} numbers, one a pair; got {describe(rankings)}")
     of, many = rankings.unique(return_inverse=True)[1], len(rankings.unique())
     places = [torch.randperm(many, generator=generator)[of] for _ in range(epochs)]
@@ -80,7 +80,9 @@ def fit_reward_model(
         ValueError: counts below 1, other shapes, or what ``fit`` refuses.
     """
     batch = check_count("batch", batch)
-    if chosen.shape != rejected.shape:
+    if not is_int64(chosen) or chosen.dim() != 2:
+        raise ValueError(f"chosen must be int64 [pairs, time]; got {describe(chosen)}")
+    if not is_int64(rejected) or chosen.shape != rejected.shape:
         raise ValueError(
             f"rejected must have the shape of chosen, {tuple(chosen.shape)}; "
             f"got {describe(rejected)}"

@@ -14,11 +14,12 @@ from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from nlgnotes.batches import Batch
+from nlgnotes.decoding.generation import model_sizes
 from nlgnotes.documents import Documents
 from nlgnotes.intervals import ratio_of_totals
 from nlgnotes.text.tokenizer import ByteBPE
 from nlgnotes.training.likelihood import token_nll
-from nlgnotes.validation import check_count, check_generator
+from nlgnotes.validation import check_count, check_generator, check_kind, describe
 
 __all__ = ["document_nats", "openings", "text_metrics", "windows"]
 
@@ -34,6 +35,7 @@ def openings(
         ValueError: ``length`` below 1, or every text is shorter.
     """
     length = check_count("length", length)
+    _check_texts(tokenizer, texts)
     rows = [[0, *tokenizer.encode(text)][:length] for text in texts]
     long = [row for row in rows if len(row) == length]
     if not long:
@@ -67,6 +69,7 @@ def windows(
     """
     context, batch = check_count("context", context), check_count("batch", batch)
     check_generator(generator)
+    _check_texts(tokenizer, texts)
     if not len(texts):
         raise ValueError("texts must hold at least one; got none")
     row, starts = [0], []
@@ -104,7 +107,9 @@ def document_nats(
     Raises:
         ValueError: no text, a context of 1, or as :func:`likelihood.token_nll`.
     """
-    context, half = model.config.context, model.config.context // 2
+    _check_texts(tokenizer, texts)
+    context = model_sizes(model)[1]
+    half = context // 2
     check_count("context", context, 2)
     check_count("len(texts)", len(texts))
     nats, counts = torch.zeros(2, len(texts), dtype=torch.float64)
@@ -138,6 +143,7 @@ def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict
         ValueError: too few texts, texts without a byte, a context of 1, or as
             :func:`likelihood.token_nll`.
     """
+    _check_texts(tokenizer, texts)
     if len(texts) < 2 or not any(texts):
         raise ValueError(
             f"texts must hold at least 2 documents and 1 byte; got {len(texts)} documents "
@@ -150,3 +156,9 @@ def text_metrics(model: nn.Module, tokenizer: ByteBPE, texts: list[str]) -> dict
         "nats_per_token": asdict(ratio_of_totals(nats, counts)),
         "bytes_per_token": round(float(size.sum() / counts.sum()), 3),
     }
+
+
+def _check_texts(tokenizer: object, texts: object) -> None:
+    check_kind("tokenizer", tokenizer, ByteBPE)
+    if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"texts must be a list of strings; got {describe(texts)}")

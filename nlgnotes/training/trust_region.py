@@ -14,7 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from nlgnotes.validation import check_count, check_interval, check_positive
+from nlgnotes.validation import (
+    check_callable,
+    check_count,
+    check_finite,
+    check_interval,
+    check_positive,
+    describe,
+)
 
 __all__ = ["conjugate_gradient", "trust_region_step"]
 
@@ -33,19 +40,26 @@ def conjugate_gradient(
         iterations: at most so many products.
 
     Raises:
-        ValueError: ``iterations`` below 1.
+        ValueError: ``iterations`` below 1, ``b`` is no vector of finite numbers, or what
+            ``multiply`` gives is none like it.
 
     >>> H = torch.tensor([[2.0, 1.0], [1.0, 3.0]])
     >>> conjugate_gradient(lambda v: H @ v, torch.tensor([4.0, 7.0]), 2)
     tensor([1.0000, 2.0000])
     """
     iterations = check_count("iterations", iterations)
+    check_callable("multiply", multiply)
+    check_finite("b", b)
+    if b.dim() != 1:
+        raise ValueError(f"b must be a vector; got {describe(b)}")
     x, rest, direction = torch.zeros_like(b), b.clone(), b.clone()
     length = first = rest @ rest
     for _ in range(iterations):
         if length <= 1e-10 * first:
             break
         product = multiply(direction)
+        if not isinstance(product, Tensor) or product.shape != b.shape:
+            raise ValueError(f"multiply must give a vector like b; got {describe(product)}")
         curvature = direction @ product
         if curvature <= 0:  # by rounding, or by too few data: no further that way
             break

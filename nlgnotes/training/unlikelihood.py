@@ -20,7 +20,7 @@ from nlgnotes.equations.unlikelihood import repetition_loss, unlikelihood_loss
 from nlgnotes.training.history import History
 from nlgnotes.training.likelihood import next_token_loss
 from nlgnotes.training.loop import fit
-from nlgnotes.validation import check_count, check_interval
+from nlgnotes.validation import check_callable, check_count, check_interval, check_kind
 
 __all__ = ["Continuations", "continue_greedily", "sequence_unlikelihood", "token_unlikelihood"]
 
@@ -123,11 +123,15 @@ def sequence_unlikelihood(
     """
     prefix, new, n = (check_count(*x) for x in (("prefix", prefix), ("new", new), ("n", n)))
     share = check_interval("share", share, 0, 1)
+    check_callable("draw", draw)
     if rows is not None:
         rows = check_count("rows", rows)
+    if stop_token is not None:
+        stop_token = check_count("stop_token", stop_token, 0)
 
     def draw_both(generator: torch.Generator) -> _TextAndOwn:
         text = draw(generator)
+        check_kind("batch", text, Batch)
         count = int(text.mask.sum())
         if share == 0:
             return _TextAndOwn(text, None, count)
@@ -183,6 +187,7 @@ def token_unlikelihood(
     alpha = check_interval("alpha", alpha, 0, torch.inf, closed="left")
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
+        check_kind("batch", batch, Batch)
         logits, mask = model(batch.inputs), batch.mask
         candidates = previous_tokens(batch.targets, logits.shape[-1])[mask]
         return unlikelihood_loss(logits[mask], batch.targets[mask], candidates, alpha).mean()

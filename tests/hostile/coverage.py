@@ -27,6 +27,7 @@ FLOORS = {
     "networks": ("networks",),
     "tasks": ("tasks",),
     "text": ("text",),
+    "training": ("training",),
 }
 # Whole runs over hours, with tests of their own, and explorers.
 ELSEWHERE = ("experiments", "recipes", "widgets")

@@ -18,7 +18,7 @@ TOO_MUCH = re.compile(
     "can't allocate memory|Unable to allocate|Storage size calculation overflowed|Overflow when unp"
     "|Maximum allowed size|too large to convert to C long"
 )
-OURS = (ValueError, TypeError, FileNotFoundError)
+OURS = (ValueError, TypeError, FileNotFoundError, FloatingPointError)
 DISK = (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)  # documented
 
 
@@ -82,12 +82,13 @@ def clear(error: BaseException) -> bool:
 def parts(value: object) -> list | None:
     """What a value is made of; None for what has no parts."""
     if isinstance(value, Mapping):
-        return list(value.values())
+        return [each for key, each in value.items() if key != "seconds"]
     if isinstance(value, list | tuple):
         return list(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        # What a cache has not written yet is whatever the memory held.
-        names = [field.name for field in dataclasses.fields(value) if field.name != "buffers"]
+        # What a cache has not written yet is whatever the memory held, and no time is like another.
+        fields = {field.name for field in dataclasses.fields(value)}
+        names = sorted(fields - {"buffers", "seconds"})
         return [getattr(value, name) for name in names]
     return None
 

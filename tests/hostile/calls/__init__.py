@@ -31,6 +31,15 @@ PASS_NAN = {
     "equations.largest:largest",
     "equations.largest:sorted_downwards",
     "equations.precision:at_least_float32",
+    # Losses, and what they are made of: fit refuses a loss that is not finite.
+    "training.dpo:pair_loss",
+    "training.dpo:sequence_log_probs",
+    "training.likelihood:next_token_loss",
+    "training.likelihood:target_log_probs",
+    "training.maml:adapt",
+    "training.maml:maml_loss",
+    "training.maml:pooled_loss",
+    "training.maml:task_errors",
 }
 
 RECORD = "stores what it is given; the code that makes one has checked it"
@@ -41,6 +50,10 @@ PROCESSES = "starts processes; tests/networks/test_expert_parallel.py"
 OTHERS = "a model of transformers, an optional extra; tests/networks/test_pretrained.py"
 WHOLE = "has no argument, and reads all documents for seconds; tests/text/test_corpus.py"
 BASE = "the base of others, of which each is tried"
+IN_FIT = "made and called by fit, which has checked; its files are changed in mutated_files"
+IN_PPO = "called by train_ppo with a rollout that collect made; tests/training/test_ppo.py"
+MADE = "draws by tasks.draw_instructed, then answer_batch and fit, which are all tried"
+CLOSED = "its parameters live in its objective's closure; tests/training/test_trust_region.py"
 INNER_STEP = "once a token: generate and beam_search have checked what it is given"
 EXEMPT = {
     "decoding.beam:Beams": RECORD,
@@ -130,4 +143,17 @@ EXEMPT = {
     "text.corpus:Document": RECORD,
     "text.corpus:corpus_digest": WHOLE,
     "text.corpus:read_corpus": WHOLE,
+    "training.adversarial:Game": RECORD,
+    "training.history:History": RECORD,
+    "training.instruction:draw_answers": MADE,
+    "training.instruction:tune": MADE,
+    "training.ppo:Rollout": RECORD,
+    "training.ppo:update": IN_PPO,
+    "training.run_checkpoint:RunCheckpoint": IN_FIT,
+    "training.run_checkpoint:RunCheckpoint.check_chance": IN_FIT,
+    "training.run_checkpoint:RunCheckpoint.compare_first": IN_FIT,
+    "training.run_checkpoint:RunCheckpoint.note_chance": IN_FIT,
+    "training.run_checkpoint:RunCheckpoint.resume": IN_FIT,
+    "training.run_checkpoint:RunCheckpoint.save": IN_FIT,
+    "training.trust_region:trust_region_step": CLOSED,
 }
