@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean
 
 from nlgnotes.intervals import Interval, mean_interval, wilson_interval
 
@@ -112,7 +113,9 @@ def _of_lecture(found: dict[int, dict]) -> list[dict]:
 def _row(lecture: str, seeds: list[int], group: tuple[dict, ...]) -> dict:
     first = group[0]
     for name in SAME:
-        if any(row[name] != first[name] for row in group):
+        # The margin of an identity is words, which may quote a number of the run.
+        quoted = name == "margin" and first["kind"] != "finding"
+        if not quoted and any(row[name] != first[name] for row in group):
             raise ValueError(f"{name} of {lecture}.{first['id']} must not depend on the seed")
     measured = [_parts(row) for row in group]
     fixed = first["replicated"] == "fixed"
@@ -162,9 +165,10 @@ def _over(measured: list[tuple | None]) -> Interval | float | None:
     values = [each[0] for each in measured if each is not None]
     if not values or len(values) < len(measured) or not all(map(_finite, values)):
         return None
-    if len(set(values)) == 1:
-        return float(values[0])
-    return mean_interval(values)
+    try:
+        return mean_interval(values)
+    except ValueError:  # one seed, values that are equal to rounding, or only 0 and 1
+        return fmean(values)
 
 
 def _finite(value: object) -> bool:

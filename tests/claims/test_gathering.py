@@ -81,6 +81,15 @@ def test_a_claim_is_the_same_under_every_seed(tmp_path):
         gather(read_runs(tmp_path))
 
 
+def test_the_margin_of_an_identity_may_quote_its_run(tmp_path):
+    for seed in range(2):
+        book = Ledger("a", seed)
+        book.record("x", "identity", "s", holds=True, ours=0.0, margin=f"0, where it was {seed}")
+        book.save(tmp_path)
+    (row,) = gather(read_runs(tmp_path))
+    assert (row["margin"], row["held"]) == ("0, where it was 0", 2)
+
+
 @pytest.mark.parametrize(
     "text",
     [
