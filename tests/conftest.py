@@ -25,6 +25,9 @@ from offline import loopback  # noqa: E402
 torch.set_num_threads(1)
 ROOT = Path(__file__).resolve().parent.parent
 
+# What `test_hostile` runs in a process of its own, without the hook: no doctests to collect.
+collect_ignore_glob = ["hostile/*"]
+
 # Nothing asks the network at run time: neither here, nor in any Python that a test starts.
 loopback.block()
 OFFLINE = str(ROOT / "tests" / "offline")

@@ -15,9 +15,11 @@
   form.setAttribute("aria-label", "Search the claims");
   form.addEventListener("submit", (event) => event.preventDefault());
   const labelled = (name, control) => {
-    const label = document.createElement("label");
-    label.append(name, control);
-    form.append(label);
+    const label = document.createElement("label"), field = document.createElement("div");
+    label.htmlFor = control.id = `ledger-${name}`;
+    label.textContent = name;
+    field.append(label, control);
+    form.append(field);
     return control;
   };
   const search = labelled("words", document.createElement("input"));
