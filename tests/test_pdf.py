@@ -5,6 +5,8 @@ The whole book is printed where PRINT_BOOK=1 asks for it; else a small site, and
 
 import os
 import re
+import subprocess
+import sys
 
 import pdf
 import pdf_document
@@ -135,7 +137,9 @@ def test_an_unknown_lecture_is_an_error():
 
 @pytest.mark.skipif("PRINT_BOOK" not in os.environ, reason="PRINT_BOOK=1: takes minutes")
 def test_the_whole_book():
-    book = Sheets(pdf.write().read_bytes())
+    # In a process of its own: playwright runs once in each, and the tests have a browser.
+    subprocess.run([sys.executable, pdf.__file__], check=True)
+    book = Sheets((pdf.PDF / "book.pdf").read_bytes())
     titles = {title for level, title, _ in book.outline if level == 0}
     assert len(titles) >= 25 and book.lost == []
     assert 380 <= len(book.texts) <= 620
