@@ -126,16 +126,16 @@ def document(site: Path, chosen: list[Part], book: str, about: list[str]) -> str
         about: what else the sheet of the title says, line by line.
     """
     pages = {page for part in chosen for page in part.pages}
-    made, rules = [], []
+    made, rules, texts = [], [], []
     for part in chosen:
         found = []
         for page in part.pages:
             text = (site / f"{page}.html").read_text(encoding="utf-8")
+            texts.append(text)
             found.append(ready := chapter(text, page, pages))
             rules.append(_sheet(ready, book, part.caption))
         made.append((part, found))
-    first = chosen[0].pages[0]
-    head = _head((site / f"{first}.html").read_text(encoding="utf-8"))
+    head = _head(texts)
     front = _front(made, book, about) if len(pages) > 1 else ""
     body = "".join(str(each.article) for _, found in made for each in found)
     name = book if front else made[0][1][0].title
@@ -148,12 +148,15 @@ def document(site: Path, chosen: list[Part], book: str, about: list[str]) -> str
     )
 
 
-def _head(text: str) -> str:
-    """The style sheets of a page, and MathJax."""
-    head = BeautifulSoup(_DATA.sub("", text), "html.parser").head
-    sheets = head.select('link[rel~="stylesheet"]')
-    scripts = [each for each in head.select("script") if "mathjax" in str(each).lower()]
-    return "".join(str(each) for each in [*sheets, *scripts])
+def _head(texts: list[str]) -> str:
+    """The style sheets of all pages, each once, and MathJax."""
+    found = {}
+    for text in texts:
+        head = BeautifulSoup(_DATA.sub("", text[: text.index("</head>")]), "html.parser").head
+        scripts = [each for each in head.select("script") if "mathjax" in str(each).lower()]
+        for each in [*head.select('link[rel~="stylesheet"]'), *scripts]:
+            found.setdefault(str(each), None)
+    return "".join(found)
 
 
 def _sheet(ready: Chapter, book: str, part: str) -> str:
