@@ -9,6 +9,7 @@ import json
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 import timings
@@ -27,25 +28,30 @@ class LectureSeconds(SphinxDirective):
         table, group = nodes.table(classes=["table"]), nodes.tgroup(cols=len(HEAD))
         table += group
         group += [nodes.colspec(colwidth=1) for _ in HEAD]
-        group += nodes.thead("", _row(*(nodes.Text(name) for name in HEAD)))
+        group += nodes.thead("", table_row(*(nodes.Text(name) for name in HEAD)))
         body = nodes.tbody()
         for row in measured["pages"]:
             own = [c["processor"] for c in measured["cells"] if c["page"] == row["page"]]
             numbers = (row["processor"], row["seconds"], max(own))
-            body += _row(self._link(row["page"]), *(nodes.Text(f"{x:.0f}") for x in numbers))
+            body += table_row(
+                page_link(self.env, row["page"]), *(nodes.Text(f"{x:.0f}") for x in numbers)
+            )
         group += body
         total = [sum(row[name] for row in measured["pages"]) for name in ("processor", "seconds")]
         said = f"Together {total[0]:.0f} seconds of one core. Measured on {measured['machine']}."
         return [table, nodes.paragraph("", said)]
 
-    def _link(self, page: str) -> nodes.Node:
-        options = {"refdomain": "std", "reftype": "doc", "refexplicit": False, "refwarn": True}
-        link = pending_xref("", nodes.inline("", page), reftarget=f"/{page}", **options)
-        link["refdoc"] = self.env.docname
-        return link
+
+def page_link(env: BuildEnvironment, page: str) -> nodes.Node:
+    """A link to a page, which has the page's title."""
+    options = {"refdomain": "std", "reftype": "doc", "refexplicit": False, "refwarn": True}
+    link = pending_xref("", nodes.inline("", page), reftarget=f"/{page}", **options)
+    link["refdoc"] = env.docname
+    return link
 
 
-def _row(*cells: nodes.Node) -> nodes.row:
+def table_row(*cells: nodes.Node) -> nodes.row:
+    """A row of a table, one paragraph a cell."""
     return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", each)) for each in cells))
 
 

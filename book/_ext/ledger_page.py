@@ -5,18 +5,20 @@ and ``ledger-machines`` says where and when they ran. All is computed from the r
 ``book/ledger`` while the page is built.
 """
 
+import json
 from collections import Counter
 from pathlib import Path
 
 from docutils import nodes
 from nlgnotes.claims.gathering import gather
-from sphinx.addnodes import download_reference, pending_xref
+from sphinx.addnodes import download_reference
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import ledger_data
 import ledger_table
 import solutions
+from lecture_seconds import page_link, table_row
 
 FOLDER = Path(__file__).resolve().parent.parent / "ledger"
 VERDICTS = ("holds", "in part", "not at this scale")
@@ -59,7 +61,7 @@ class Lectures(_Ledger):
         table, group = nodes.table(classes=["table"]), nodes.tgroup(cols=len(HEAD))
         table += group
         group += [nodes.colspec(colwidth=1) for _ in HEAD]
-        group += nodes.thead("", _row(*(nodes.Text(name) for name in HEAD)))
+        group += nodes.thead("", table_row(*(nodes.Text(name) for name in HEAD)))
         body, total = nodes.tbody(), Counter()
         for name, packed in self.packed().items():
             found = rows(packed)
@@ -68,18 +70,12 @@ class Lectures(_Ledger):
             minutes = sum(run["seconds"] for run in packed["runs"]) / 60
             to_rows = nodes.reference("", str(len(found)), refuri=f"#{name}")
             words = [str(count[word]) for word in VERDICTS]
-            cells = [self._lecture(name), to_rows, *map(nodes.Text, words)]
+            cells = [page_link(self.env, f"book/{name}"), to_rows, *map(nodes.Text, words)]
             cells += [nodes.Text(str(len(packed["runs"]))), nodes.Text(f"{minutes:.0f}")]
-            body += _row(*cells, self._download(name))
+            body += table_row(*cells, self._download(name))
         group += body
         said = ", ".join(f"{total[word]} {word}" for word in VERDICTS)
         return [table, nodes.paragraph("", f"Together {sum(total.values())} claims: {said}.")]
-
-    def _lecture(self, name: str) -> nodes.Node:
-        options = {"refdomain": "std", "reftype": "doc", "refexplicit": False, "refwarn": True}
-        link = pending_xref("", nodes.inline("", name), reftarget=f"/book/{name}", **options)
-        link["refdoc"] = self.env.docname
-        return link
 
     def _download(self, name: str) -> nodes.Node:
         link = download_reference("", "", nodes.inline("", "JSON"), reftarget=f"ledger/{name}.json")
@@ -113,10 +109,6 @@ def _span(dates: list[str]) -> str:
     return dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
 
 
-def _row(*cells: nodes.Node) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", each)) for each in cells))
-
-
 class OverSeeds(SphinxDirective):
     """In a lecture, below its table of claims: how many seeds they were run under, and where."""
 
@@ -128,7 +120,7 @@ class OverSeeds(SphinxDirective):
         self.env.note_dependency(str(file))
         if not file.is_file():
             return []
-        count = len(ledger_data.read(FOLDER)[name]["runs"])
+        count = len(json.loads(file.read_text(encoding="utf-8"))["runs"])
         words = f"These claims under {count} seeds: the ledger"
         link = nodes.reference("", words, refuri=f"ledger.html#{name}")
         return [nodes.paragraph("", "", link, classes=["over-seeds"])]
