@@ -52,7 +52,7 @@ async () => {
             if (!shown(image)) continue;
             const { width, height } = image.getBoundingClientRect();
             const scale = Math.min(width / image.naturalWidth, height / image.naturalHeight);
-            if (when === 'at first') worst.figures.push([+(scale * 100 / 72 * 11).toFixed(1), image.closest('figure').dataset.label]);
+            if (when === 'at first') worst.figures.push([+(scale * 100 / 72 * 13).toFixed(1), image.closest('figure').dataset.label]);
         }
     };
     const settle = slide => slide.querySelector('.explorer, .drawing') && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));

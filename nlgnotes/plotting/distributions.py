@@ -147,7 +147,7 @@ def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=N
             if shares[i, j] == 1
             else f"✗ broken\n(held {np.floor(shares[i, j] * 1000) / 10:g} %)"
         )
-        ax.text(j, i, text, ha="center", va="center", fontsize=11, color=BLACK)
+        ax.text(j, i, text, ha="center", va="center", color=BLACK)
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(length=0)

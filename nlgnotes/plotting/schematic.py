@@ -34,7 +34,7 @@ def box(ax: Axes, at: tuple, text: str, *, color: str = BLACK, **style) -> Text:
         style: what ``Axes.text`` takes.
     """
     edge = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": color, "linewidth": 1.5}
-    centred = {"ha": "center", "va": "center", "fontsize": 12, "bbox": edge, "zorder": 3}
+    centred = {"ha": "center", "va": "center", "bbox": edge, "zorder": 3}
     return ax.text(*at, text, **centred | style)
 
 
@@ -77,7 +77,7 @@ def arrow(
     }
     if text:
         middle = [(a + b) / 2 + c for a, b, c in zip(from_, to, beside, strict=True)]
-        ax.text(*middle, text, color=readable(color), ha="center", va="bottom", fontsize=11)
+        ax.text(*middle, text, color=readable(color), ha="center", va="bottom")
     # After the boxes, whose borders are only then where they are drawn.
     return ax.annotate("", to, from_, arrowprops=properties, zorder=4)
 
@@ -111,7 +111,7 @@ def cells(
             look = {"facecolor": shade, "edgecolor": "0.3", "linewidth": 1}
             ax.add_patch(Rectangle(corner, side, side, **look))
             centre = corner[0] + side / 2, corner[1] + side / 2
-            ax.text(*centre, word, ha="center", va="center", fontsize=11)
+            ax.text(*centre, word, ha="center", va="center")
 
 
 def _place(end: Text | tuple):

@@ -61,7 +61,7 @@ def search_tree(
     ax.set(xlim=(-0.5, columns + 0.5), ylim=(rows - 0.4, -1.1))
     ax.axis("off")
     for column, title in enumerate(titles):
-        ax.text(column, -0.8, title, ha="center", va="center", fontsize=11, color=GREY)
+        ax.text(column, -0.8, title, ha="center", va="center", color=GREY)
     above = {0: _box(ax, 0.0, (rows - 1) / 2, root, True, False)}
     for column, level in enumerate(levels, 1):
         kept = {}
@@ -91,6 +91,6 @@ def _box(ax, x: float, y: float, text: str, kept: bool | None, goal: bool) -> tu
         "linewidth": 2.0 if kept or goal else 0.8,
         "linestyle": "--" if kept is False and not goal else "-",
     }
-    style = {"ha": "center", "va": "center", "fontsize": 11, "bbox": frame, "zorder": 3}
+    style = {"ha": "center", "va": "center", "bbox": frame, "zorder": 3}
     ax.text(x, y, text, color=GREY if kept is False and not goal else "black", **style)
     return x, y

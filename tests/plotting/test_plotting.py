@@ -26,7 +26,7 @@ def test_style_is_opaque_white_with_the_palette():
             == matplotlib.rcParams["figure.facecolor"]
             == "white"
         )
-        assert matplotlib.rcParams["axes.labelsize"] == 12
+        assert matplotlib.rcParams["font.size"] == 13
         assert matplotlib.rcParams["axes.prop_cycle"].by_key()["color"] == list(plotting.PALETTE)
     assert len(set(plotting.PALETTE)) == len(plotting.PALETTE) < len(plotting.MARKERS)
 
@@ -225,7 +225,7 @@ def test_legends_stand_outside_the_data_and_letters_are_large_and_dark_enough(na
         figure.canvas.draw()
         for text in figure.findobj(matplotlib.text.Text):
             if text.get_text().strip() and text.get_visible():
-                assert text.get_fontsize() >= 11, text
+                assert text.get_fontsize() >= 13, text
                 assert 1.05 / (luminance(text.get_color()) + 0.05) >= 4.5, text
         if legend := ax.get_legend():
             data, box = ax.get_window_extent(), legend.get_window_extent()
