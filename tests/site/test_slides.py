@@ -98,6 +98,28 @@ def test_a_deck_goes_on_paper_with_every_answer(deck):
     page.close()
 
 
+def test_the_notes_go_on_paper_without_a_blank_page(deck):
+    page, _ = deck("sampling", "?view=print&showNotes=separate-page")
+    printed = page.pdf(prefer_css_page_size=True)
+    slides = len(slides_source.read(slides_source.FOLDER / "sampling.md"))
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 2 * slides
+    page.close()
+
+
+def test_the_speakers_window_shows_the_note_and_leads_the_slides(deck):
+    page, trouble = deck("sampling")
+    with page.expect_popup() as opened:
+        page.keyboard.press("s")
+    speaker, said = opened.value, ".speaker-controls-notes .value"
+    for key, source in enumerate(slides_source.read(slides_source.FOLDER / "sampling.md")[:3]):
+        speaker.get_by_text(source.note[:40]).wait_for()
+        assert f"{source.minutes:g} min" in speaker.inner_text(said)
+        assert page.evaluate("() => Reveal.getIndices().h") == key
+        speaker.keyboard.press("ArrowRight")
+    assert trouble == []
+    page.close()
+
+
 def test_a_page_leads_to_its_deck_and_back(decks, tmp_path):
     (tmp_path / "book").mkdir()
     for name in LECTURES:
