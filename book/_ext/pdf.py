@@ -32,14 +32,13 @@ _LOADED = """async () => {
         return each.decode().catch(() => {});  // what is missing is reported as a request
     }));
 }"""
-# An equation that is wider than the sheet is set smaller, as folds.js does it on the site's pages.
 # An equation that is wider than the sheet is set smaller, as folds.js does it on the site's pages;
-# a table that is long may be parted, and a picture that is much taller than wide may fill a sheet.
+# a table that is long may be parted, and a picture that is taller than wide may fill a sheet.
 _FIT = """() => {
     for (const table of document.querySelectorAll('table'))
         table.classList.toggle('pdf-long', table.offsetHeight > innerHeight / 2);
     for (const each of document.querySelectorAll('figure img'))
-        each.classList.toggle('pdf-tall', each.naturalHeight > 1.4 * each.naturalWidth);
+        each.classList.toggle('pdf-tall', each.naturalHeight > 1.25 * each.naturalWidth);
     const wide = [...document.querySelectorAll('div.math > mjx-container')]
         .map(box => [box, box.clientWidth, box.scrollWidth])
         .filter(([, room, all]) => all > room + 1);
