@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from nlgnotes.plotting.style import BLUE, ORANGE, new_axes
+from nlgnotes.plotting.style import BLUE, ORANGE, check_names, new_axes, read_numbers
+from nlgnotes.validation import check_count
 
 __all__ = ["alignment_bars", "alignment_map", "attention_heatmap"]
 
@@ -76,6 +77,8 @@ def alignment_map(
     Raises:
         ValueError: the names do not fit the weights, or a weight lies outside [0, 1].
     """
+    check_names("source", source)
+    check_names("written", written)
     table = _weights(weights, (len(written), len(source)))
     ax = plt.subplots(figsize=(7.2, 3.6))[1] if ax is None else ax
     image = ax.imshow(table, vmin=0, vmax=1, cmap="Blues", aspect="auto")
@@ -107,6 +110,9 @@ def alignment_bars(
         ValueError: the names do not fit the weights, a weight lies outside [0, 1], or there is no
             such step.
     """
+    check_names("source", source)
+    check_names("written", written)
+    step = check_count("step", step, 0)
     bars = _weights(weights, (len(source),))
     if not 0 <= step < len(written):
         raise ValueError(f"step must lie in [0, {len(written)}); got {step}")
@@ -129,7 +135,7 @@ def alignment_bars(
 
 
 def _weights(weights, shape: tuple[int, ...]) -> np.ndarray:
-    table = np.asarray(weights, dtype=float)
+    table = read_numbers("weights", weights)
     if table.shape != shape:
         raise ValueError(f"weights must be of shape {shape}, one for each name; got {table.shape}")
     if not ((table >= 0) & (table <= 1 + 1e-4)).all():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 
-from nlgnotes.plotting.style import BLUE, RED
+from nlgnotes.plotting.style import BLUE, RED, check_names, read_numbers
 
 __all__ = ["phasors"]
 
@@ -27,7 +27,8 @@ def phasors(angles, labels: Sequence[str], *, title: str = "", ax=None):
     Raises:
         ValueError: the labels do not fit the angles.
     """
-    turned = np.asarray(angles, dtype=float)
+    check_names("labels", labels)
+    turned = read_numbers("angles", angles)
     if turned.shape != (len(labels),):
         raise ValueError(
             f"angles must hold one number per label ({len(labels)}); got shape {turned.shape}"

@@ -1,13 +1,16 @@
 """The look of the book's figures: palette, markers, labels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import is_color_like, to_hex, to_rgb
 from matplotlib.legend import Legend
+from torch import Tensor
+
+from nlgnotes.validation import check_kind, shown
 
 __all__ = [
     "BLACK",
@@ -87,7 +90,13 @@ def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict
     Returns:
         {name: {"color": ..., "marker": ...}}, for ``Axes.plot``.
     """
+    check_kind("names", names, Iterable)
+    check_kind("colors", {} if colors is None else colors, Mapping)
     names, given = list(names), dict(colors or {})
+    for name in names:
+        check_kind("names", name, Hashable)
+    for colour in given.values():
+        check_color("colors", colour)
     taken = set(given.values())
     free = [colour for colour in PALETTE if colour not in taken] or list(PALETTE)
     others = iter(free * len(names))
@@ -103,6 +112,7 @@ def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict
 
 def luminance(color) -> float:
     """WCAG's relative luminance of a colour of matplotlib, from 0 for black to 1 for white."""
+    check_color("color", color)
     channels = np.array(to_rgb(color))
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
@@ -110,6 +120,7 @@ def luminance(color) -> float:
 
 def readable(color: str) -> str:
     """The colour, darkened until letters in it have a contrast of 4.5 to 1 on white."""
+    check_color("color", color)
     channels = np.array(to_rgb(color))
     while 1.05 / (luminance(to_hex(channels)) + 0.05) < 4.5:
         channels = 0.95 * channels
@@ -151,3 +162,25 @@ def legend_outside(*axes: Axes, where: str = "right") -> Legend | None:
         return axes[0].figure.legend(loc=place, **given)
     corner, at = ("lower left", (0, 1)) if where == "above" else ("upper left", (1, 1))
     return axes[0].legend(loc=corner, bbox_to_anchor=at, **given)
+
+
+def check_color(name: str, color: object) -> None:
+    """Check that matplotlib knows a colour, else raise ``ValueError``."""
+    if not is_color_like(color):
+        raise ValueError(f"{name} must be a colour of matplotlib; got {shown(color)}")
+
+
+def check_names(name: str, names: Collection[str]) -> None:
+    """Check that names are strings in a row, else raise ``ValueError``."""
+    check_kind(name, names, Collection)
+    for each in names:
+        check_kind(name, each, str)
+
+
+def read_numbers(name: str, values: object) -> np.ndarray:
+    """Numbers of any kind as an array of floats, or a ``ValueError``."""
+    try:
+        plain = values.detach().double() if isinstance(values, Tensor) else values
+        return np.asarray(plain, dtype=float)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise ValueError(f"{name} must hold numbers; got {shown(values)}") from None

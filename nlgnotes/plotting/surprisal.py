@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from nlgnotes.plotting.style import BLUE, ORANGE, RED, legend_outside
+from nlgnotes.plotting.style import BLUE, ORANGE, RED, check_names, legend_outside, read_numbers
+from nlgnotes.validation import check_positive
 
 __all__ = ["surprisal_by_word", "surprisal_html"]
 
@@ -28,7 +29,7 @@ def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> s
         ValueError: the lengths differ, or a surprisal is negative or NaN.
     """
     values = _surprisals(tokens, surprisals)
-    spans = []
+    most, spans = check_positive("most", most), []
     for token, value in zip(tokens, values, strict=True):
         share = min(value / most, 1.0)
         line = f"{1 + round(4 * share)}px solid"
@@ -70,7 +71,8 @@ def surprisal_by_word(words: Sequence[str], language, model, *, ax=None):
 
 
 def _surprisals(tokens: Sequence[str], surprisals) -> np.ndarray:
-    values = np.asarray(surprisals, dtype=float)
+    check_names("tokens", tokens)
+    values = read_numbers("surprisals", surprisals)
     if values.shape != (len(tokens),):
         raise ValueError(
             f"surprisals must hold one number per token ({len(tokens)}); got {values.shape}"

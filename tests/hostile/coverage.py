@@ -25,6 +25,7 @@ FLOORS = {
     ),
     "languages": ("languages",),
     "networks": ("networks",),
+    "plotting": ("plotting",),
     "tasks": ("tasks",),
     "text": ("text",),
     "training": ("training",),
