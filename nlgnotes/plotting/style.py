@@ -1,16 +1,16 @@
 """The look of the book's figures: palette, markers, labels."""
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import is_color_like, to_hex, to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.legend import Legend
-from torch import Tensor
 
-from nlgnotes.validation import check_kind, shown
+from nlgnotes.plotting.arguments import check_axes, check_color, read_point
+from nlgnotes.validation import check_interval, check_kind
 
 __all__ = [
     "BLACK",
@@ -73,9 +73,19 @@ def style() -> None:
     )
 
 
-def new_axes(ax):
-    """The given axes, or those of a new figure."""
-    return plt.subplots()[1] if ax is None else ax
+def new_axes(ax: Axes | None, size: tuple | None = None) -> Axes:
+    """The given axes, or, of None, those of a new figure of a size in inches.
+
+    Raises:
+        ValueError: ``ax`` is something else, or a side of ``size`` not above 0 or over 1000.
+    """
+    if ax is None:
+        size = None if size is None else read_point("size", size)
+        for side in size or ():
+            check_interval("size", side, 0, 1000, closed="right")
+        return plt.subplots(figsize=size)[1]
+    check_axes("ax", ax)
+    return ax
 
 
 def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict[str, dict]:
@@ -146,6 +156,7 @@ def legend_outside(*axes: Axes, where: str = "right") -> Legend | None:
         raise ValueError(f"where must be one of right, above; got {where!r}")
     entries = {}
     for ax in axes:
+        check_axes("axes", ax)
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
         if len(axes) > 1 and ax.get_legend():
@@ -162,25 +173,3 @@ def legend_outside(*axes: Axes, where: str = "right") -> Legend | None:
         return axes[0].figure.legend(loc=place, **given)
     corner, at = ("lower left", (0, 1)) if where == "above" else ("upper left", (1, 1))
     return axes[0].legend(loc=corner, bbox_to_anchor=at, **given)
-
-
-def check_color(name: str, color: object) -> None:
-    """Check that matplotlib knows a colour, else raise ``ValueError``."""
-    if not is_color_like(color):
-        raise ValueError(f"{name} must be a colour of matplotlib; got {shown(color)}")
-
-
-def check_names(name: str, names: Collection[str]) -> None:
-    """Check that names are strings in a row, else raise ``ValueError``."""
-    check_kind(name, names, Collection)
-    for each in names:
-        check_kind(name, each, str)
-
-
-def read_numbers(name: str, values: object) -> np.ndarray:
-    """Numbers of any kind as an array of floats, or a ``ValueError``."""
-    try:
-        plain = values.detach().double() if isinstance(values, Tensor) else values
-        return np.asarray(plain, dtype=float)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise ValueError(f"{name} must hold numbers; got {shown(values)}") from None

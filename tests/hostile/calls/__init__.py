@@ -49,7 +49,6 @@ SPOKEN = "inside a language, which has checked what it is given"
 PROCESSES = "starts processes; tests/networks/test_expert_parallel.py"
 OTHERS = "a model of transformers, an optional extra; tests/networks/test_pretrained.py"
 WHOLE = "has no argument, and reads all documents for seconds; tests/text/test_corpus.py"
-DRAWN = "not tried yet: matplotlib names, in its own words, most of what it cannot draw"
 BASE = "the base of others, of which each is tried"
 IN_FIT = "made and called by fit, which has checked; its files are changed in mutated_files"
 IN_PPO = "called by train_ppo with a rollout that collect made; tests/training/test_ppo.py"
@@ -136,24 +135,6 @@ EXEMPT = {
     "intervals.sample:check_finite": READ,
     "intervals.sample:zeros_and_ones": READ,
     "measurements:Measurement": RECORD,
-    "plotting.attention:attention_heatmap": DRAWN,
-    "plotting.curves:forest": DRAWN,
-    "plotting.curves:frontier": DRAWN,
-    "plotting.curves:lines": DRAWN,
-    "plotting.distributions:log_rank": DRAWN,
-    "plotting.distributions:next_token_bars": DRAWN,
-    "plotting.distributions:probability_maps": DRAWN,
-    "plotting.distributions:property_matrix": DRAWN,
-    "plotting.distributions:simplex": DRAWN,
-    "plotting.schematic:arrow": DRAWN,
-    "plotting.schematic:blank": DRAWN,
-    "plotting.schematic:box": DRAWN,
-    "plotting.schematic:cells": DRAWN,
-    "plotting.style:legend_outside": DRAWN,
-    "plotting.style:new_axes": DRAWN,
-    "plotting.timings:cost_curves": DRAWN,
-    "plotting.timings:speed_ratios": DRAWN,
-    "plotting.trees:search_tree": DRAWN,
     "tasks.game24:Step": RECORD,
     "tasks.in_context:LabelledExamples.check": READ,
     "tasks.instructions:Example": RECORD,
