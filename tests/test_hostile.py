@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hostile import coverage
+from offline import loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = os.environ.get("NLGNOTES_EXAMPLES", "150")
@@ -25,12 +26,11 @@ def found() -> dict:
 
 def run(*module: str) -> dict:
     """What a module prints as JSON, run as a user would run it."""
-    paths = [str(ROOT / "tests"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     with tempfile.TemporaryDirectory() as here:  # some of the paths that are tried are written
         done = subprocess.run(
             [sys.executable, "-m", *module],
             cwd=here,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, "PYTHONPATH": loopback.python_path(ROOT / "tests", ROOT)},
             capture_output=True,
             text=True,
             check=False,
