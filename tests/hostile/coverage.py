@@ -29,9 +29,10 @@ FLOORS = {
     "tasks": ("tasks",),
     "text": ("text",),
     "training": ("training",),
+    "widgets": ("widgets",),
 }
-# Whole runs over hours, with tests of their own, and explorers.
-ELSEWHERE = ("experiments", "recipes", "widgets")
+# Whole runs over hours, with tests of their own.
+ELSEWHERE = ("experiments", "recipes")
 WITH_THE_LEDGER = ("claims.gathering",)  # see tests/claims
 
 
