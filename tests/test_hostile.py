@@ -15,12 +15,8 @@ from offline import loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = os.environ.get("NLGNOTES_EXAMPLES", "150")
-LEAST = {
-    "decoding": 1500,
-    "experiments": 500,
-    "text": 250,
-    "widgets": 500,
-}  # inputs that are tried on the small floors
+# Inputs that are tried on the small floors.
+LEAST = {"decoding": 1500, "experiments": 500, "text": 250, "widgets": 500}
 
 
 @pytest.fixture(scope="module")
