@@ -30,10 +30,7 @@ collect_ignore_glob = ["hostile/*"]
 
 # Nothing asks the network at run time: neither here, nor in any Python that a test starts.
 loopback.block()
-OFFLINE = str(ROOT / "tests" / "offline")
-if OFFLINE not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
-    paths = [OFFLINE, *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+os.environ["PYTHONPATH"] = loopback.python_path()
 
 
 @pytest.hookimpl(optionalhook=True)

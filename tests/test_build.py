@@ -21,6 +21,7 @@ import pytest
 import solutions
 import yaml
 from jupyter_cache import get_cache
+from offline import loopback
 
 PACKAGE = solutions.ROOT / "nlgnotes"
 CONFIG = yaml.safe_load((solutions.ROOT / "_config.yml").read_text(encoding="utf-8"))
@@ -195,7 +196,7 @@ print("text", numbers.ONE)
 @pytest.fixture
 def book(tmp_path, toy, monkeypatch) -> Path:
     """A book whose page `alone` imports one file and whose page `text`, in Markdown, another."""
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", loopback.python_path(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     alone = notebook(
         "import os, toy.alone", "print(os.environ['OMP_NUM_THREADS'], os.getcwd())", WIDGET
@@ -227,6 +228,15 @@ def outputs(book: Path, name: str) -> str:
     [page] = found(book, name)
     _, merged = get_cache(book / "cache").merge_match_into_notebook(page.notebook)
     return "".join(o.get("text", "") for c in merged.cells for o in c.get("outputs", []))
+
+
+def test_a_page_reaches_this_machine_only(book):
+    """Its kernel has the block of the tests: 192.0.2.1 is kept for documentation."""
+    asks = ["import socket\ntry:\n    socket.create_connection(('192.0.2.1', 80), 1)"]
+    asks[0] += "\nexcept OSError as error:\n    print(error)"
+    write(book, {"book/asks.ipynb": notebook(*asks)})
+    run(book, "asks")
+    assert "connect to this machine only; asked for '192.0.2.1'" in outputs(book, "asks")
 
 
 def test_a_page_is_executed_again_only_when_its_own_sources_change(book, capsys):
@@ -631,7 +641,7 @@ def test_a_chromium_is_downloaded_where_there_is_none(tmp_path, works, status, c
     environment = {
         n: v for n, v in os.environ.items() if n != "CHROMIUM" and not n.startswith("PYTEST")
     }
-    environment |= {"PATH": str(tmp_path), "PYTHONPATH": str(tmp_path / "fake")}
+    environment |= {"PATH": str(tmp_path), "PYTHONPATH": loopback.python_path(tmp_path / "fake")}
     script = [sys.executable, str(solutions.ROOT / "tests" / "chromium.py")]
     done = subprocess.run(script, env=environment, capture_output=True, text=True)
     assert done.returncode == code and said in done.stdout + done.stderr

@@ -15,6 +15,7 @@ import ledger_run
 import ledger_runs
 import nbformat
 import pytest
+from offline import loopback
 
 from nlgnotes.claims.gathering import gather
 
@@ -207,12 +208,10 @@ ledger_run.main()
 
 def begin(book: Path) -> subprocess.Popen:
     """`make ledger` in a process of its own."""
-    path = os.pathsep.join(
-        [str(Path(ledger_run.__file__).parent), str(Path(ledger_run.__file__).parents[2])]
-    )
+    here = Path(ledger_run.__file__)
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(book)],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": loopback.python_path(here.parent, here.parents[2])},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

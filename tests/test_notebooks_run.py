@@ -18,6 +18,7 @@ import notebooks
 import notebooks_lab
 import pytest
 import solutions
+from offline import loopback
 
 QUICKEST = "gumbel-softmax"  # of the lectures, to run
 TOKEN = "only-for-this-test"
@@ -59,6 +60,7 @@ def test_a_lecture_runs_outside_the_checkout_with_the_wheel(site, installed, tmp
     nbformat.write(notebook, folder / "lecture.ipynb")
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MPLBACKEND"))}
     clean |= {
+        "PYTHONPATH": loopback.FOLDER,
         "OMP_NUM_THREADS": "1",
         "JUPYTER_PATH": "",
         "JUPYTER_DATA_DIR": str(tmp_path / "data"),

@@ -1,10 +1,12 @@
 """What runs in the tests, and the processes that they start, reach this machine and no other."""
 
+import re
 import socket
 import subprocess
 import sys
 import threading
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +51,19 @@ def test_a_pair_of_unix_sockets_is_reached():
     with first, second:
         first.sendall(b"x")
         assert second.recv(1) == b"x"
+
+
+def test_every_path_of_a_process_that_a_test_starts_keeps_the_block():
+    """Who sets ``PYTHONPATH`` anew would take it away."""
+    tests = Path(__file__).parent
+    sets = re.compile(r"""setenv\(\s*["']PYTHONPATH|["']PYTHONPATH["'](?:\s*:|\] *=)""")
+    lines = [
+        f"{file.name}: {line.strip()}"
+        for file in sorted(tests.glob("*.py"))
+        for line in file.read_text("utf-8").splitlines()
+        if sets.search(line) and "loopback." not in line
+    ]
+    assert lines == []
 
 
 def test_a_process_that_a_test_starts_is_offline_too():

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from offline import loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -70,6 +71,7 @@ def test_a_package_has_one_exact_version_wherever_it_is_pinned():
 def run_in(environment: Path, folder: Path) -> str:
     """What a short program prints with that environment's Python, far from the checkout."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    clean["PYTHONPATH"] = loopback.FOLDER
     command = [str(environment / "bin" / "python"), "-c", GENERATE]
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from offline import loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = "import pathlib, sys, small_lectures; small_lectures.built(pathlib.Path(sys.argv[1]))"
@@ -30,12 +31,11 @@ def text(file: Path) -> bytes:
 def twice(tmp_path_factory) -> list[dict[str, bytes]]:
     """The files of two sites by name: Python's sets and hashes have another order in each."""
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "another")]
-    paths = [str(ROOT / "tests"), str(ROOT / "book" / "_ext"), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    path = {"PYTHONPATH": loopback.python_path(ROOT / "tests", ROOT / "book" / "_ext")}
 
     def build(seed: int, folder: Path) -> dict[str, bytes]:
         command = [sys.executable, "-c", BUILD, str(folder)]
-        seeded = {**environment, "PYTHONHASHSEED": str(seed)}
+        seeded = {**os.environ, **path, "PYTHONHASHSEED": str(seed)}
         subprocess.run(command, env=seeded, check=True, capture_output=True)
         site = folder / "site"
         files = (file for file in site.rglob("*") if file.suffix in KINDS)

@@ -22,6 +22,7 @@ from nlgnotes.validation import (
     check_mask,
     check_positive,
     check_scores,
+    check_strings,
     check_tokens,
     describe,
 )
@@ -47,6 +48,8 @@ PROMPT = torch.zeros(1, 3, dtype=torch.long)
             lambda: check_keys("config", {"a": 1, "c": 2}, ("a", "b")),
             "config must hold the keys ['a', 'b']; got unknown ['c'], missing ['b']",
         ),
+        (lambda: check_strings("a", "", 1), "a must hold at least 1 string; got ''"),
+        (lambda: check_strings("a", [1], 0), "a must hold strings; got [1]"),
         (
             lambda: check_continuation(PROMPT, 4, 5, vocab_size=5, context=6),
             "stop_token must lie in [0, 5); got 5",

@@ -28,7 +28,7 @@ def read_numbers(name: str, values) -> np.ndarray:
     try:
         if not np.iscomplexobj(values):
             return np.asarray(values, dtype=float)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         pass
     raise ValueError(f"{name} must be real numbers; got {describe(values)}")
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from nlgnotes.intervals.sample import read_numbers
+from nlgnotes.plotting.arguments import read_shares
 from nlgnotes.plotting.style import BLUE, ORANGE, new_axes
+from nlgnotes.validation import check_count, check_strings
 
 __all__ = ["alignment_bars", "alignment_map", "attention_heatmap"]
+
+NAMED = "one for each name"
 
 
 def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str = "", ax=None):
@@ -25,9 +29,10 @@ def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: the tokens or the mask do not fit the weights.
+        ValueError: the tokens or the mask do not fit the weights, or a weight that is not masked
+            lies outside [0, 1].
     """
-    weights = np.asarray(weights)
+    tokens, weights = check_strings("tokens", tokens), read_numbers("weights", weights)
     if weights.ndim != 2 or weights.shape[1] != len(tokens) or weights.shape[0] > len(tokens):
         raise ValueError(
             f"weights must be [queries, keys] with one token per key ({len(tokens)}); got "
@@ -36,9 +41,10 @@ def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str
     if masked is None:
         later = np.triu(np.ones(weights.shape, bool), 1 + weights.shape[1] - weights.shape[0])
         masked = later & ~weights[later].any()
-    masked = np.asarray(masked, dtype=bool)
+    masked = read_numbers("masked", masked).astype(bool)
     if masked.shape != weights.shape:
         raise ValueError(f"masked must be of shape {weights.shape}; got {masked.shape}")
+    read_shares("weights", np.where(masked, 0, weights), weights.shape, "of the keys")
     ax = new_axes(ax)
     image = ax.imshow(
         np.ma.masked_array(weights, masked), vmin=0, vmax=1, cmap="Blues", aspect="auto"
@@ -76,8 +82,9 @@ def alignment_map(
     Raises:
         ValueError: the names do not fit the weights, or a weight lies outside [0, 1].
     """
-    table = _weights(weights, (len(written), len(source)))
-    ax = plt.subplots(figsize=(7.2, 3.6))[1] if ax is None else ax
+    source, written = check_strings("source", source), check_strings("written", written)
+    table = read_shares("weights", weights, (len(written), len(source)), NAMED)
+    ax = new_axes(ax, (7.2, 3.6))
     image = ax.imshow(table, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     ax.figure.colorbar(image, ax=ax, label="attention weight")
     ax.set_xticks(range(len(source)), source, rotation=90)
@@ -107,10 +114,12 @@ def alignment_bars(
         ValueError: the names do not fit the weights, a weight lies outside [0, 1], or there is no
             such step.
     """
-    bars = _weights(weights, (len(source),))
-    if not 0 <= step < len(written):
+    source, written = check_strings("source", source), check_strings("written", written)
+    step = check_count("step", step, 0)
+    bars = read_shares("weights", weights, (len(source),), NAMED)
+    if step >= len(written):
         raise ValueError(f"step must lie in [0, {len(written)}); got {step}")
-    ax = plt.subplots(figsize=(7.2, 2.8))[1] if ax is None else ax
+    ax = new_axes(ax, (7.2, 2.8))
     most = int(bars.argmax())
     ax.bar(
         range(len(source)),
@@ -126,12 +135,3 @@ def alignment_bars(
         title=f"{title} {''.join(written[:step])}[{written[step]}]".strip(),
     )
     return ax
-
-
-def _weights(weights, shape: tuple[int, ...]) -> np.ndarray:
-    table = np.asarray(weights, dtype=float)
-    if table.shape != shape:
-        raise ValueError(f"weights must be of shape {shape}, one for each name; got {table.shape}")
-    if not ((table >= 0) & (table <= 1 + 1e-4)).all():
-        raise ValueError(f"weights must lie in [0, 1]; got {table.min():g} to {table.max():g}")
-    return table

@@ -1,13 +1,17 @@
 """Figures of curves and intervals: frontiers, forest plots, lines with bands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from nlgnotes.intervals import Interval
+from nlgnotes.plotting.arguments import check_named, read_curve
 from nlgnotes.plotting.style import BLACK, legend_outside, looks, new_axes, readable
+from nlgnotes.validation import check_interval, check_kind, check_strings
 
 __all__ = ["forest", "frontier", "lines"]
+
+MOST = 1e300  # beyond, matplotlib's margins overflow
 
 
 def frontier(
@@ -28,18 +32,13 @@ def frontier(
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: a curve is not made of equally long sequences.
+        ValueError: a curve is not made of equally long sequences of finite numbers.
     """
+    check_named("curves", curves)
     where = "above" if ax is None else "right"
     ax, look = new_axes(ax), looks(curves, colors)
     for name, curve in curves.items():
-        columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
-        if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
-            shapes = [c.shape for c in columns]
-            raise ValueError(
-                f"curves must hold (diversity, quality[, low, high]) of one length; got {shapes} "
-                f"for {name}"
-            )
+        columns = read_curve(curve, "diversity, quality", name)
         x, y = columns[:2]
         error = None if len(columns) == 2 else np.abs(np.stack([y - columns[2], columns[3] - y]))
         drawn = look[name] | {"capsize": 2, "markersize": 6, "linewidth": 1.5}
@@ -69,9 +68,15 @@ def forest(
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: a group does not hold one interval per row.
+        ValueError: a group does not hold one interval per row, or ``band`` is negative.
     """
+    rows = check_strings("rows", rows)
+    check_named("groups", groups)
+    band = None if band is None else check_interval("band", band, 0, MOST)
     for name, intervals in groups.items():
+        check_kind(f"groups[{name!r}]", intervals, Collection)
+        for each in intervals:
+            check_kind(f"groups[{name!r}]", each, Interval)
         if len(intervals) != len(rows):
             raise ValueError(
                 f"groups must hold one interval per row ({len(rows)}); got {len(intervals)} for "
@@ -119,16 +124,12 @@ def lines(
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: a curve is not made of equally long sequences.
+        ValueError: a curve is not made of equally long sequences of finite numbers.
     """
+    check_named("curves", curves)
     ax, ends, chosen = new_axes(ax), [], looks(curves, colors)
     for i, (name, curve) in enumerate(curves.items()):
-        columns = [np.atleast_1d(np.asarray(c, dtype=float)) for c in curve]
-        if len(columns) not in (2, 4) or len({c.shape for c in columns}) > 1:
-            raise ValueError(
-                "curves must hold (x, y[, low, high]) of one length; got "
-                f"{[c.shape for c in columns]} for {name}"
-            )
+        columns = read_curve(curve, "x, y", name)
         x, y = columns[:2]
         look = chosen[name] | {"linestyle": ("-", "--", "-.", ":")[i % 4]}
         ax.plot(x, y, label=name, markersize=5, markevery=max(1, len(x) // 12), **look)

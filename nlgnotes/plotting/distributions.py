@@ -1,11 +1,13 @@
 """Figures of distributions: bars, maps, log-rank plots, the simplex."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
+from nlgnotes.intervals.sample import read_numbers
+from nlgnotes.plotting.arguments import check_axes, check_named, read_shares
 from nlgnotes.plotting.style import (
     BLACK,
     BLUE,
@@ -16,6 +18,7 @@ from nlgnotes.plotting.style import (
     new_axes,
     readable,
 )
+from nlgnotes.validation import check_count, check_flag, check_interval, check_kind, check_strings
 
 __all__ = ["log_rank", "next_token_bars", "probability_maps", "property_matrix", "simplex"]
 
@@ -34,14 +37,11 @@ def next_token_bars(
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: the three lengths differ.
+        ValueError: the three lengths differ, or a probability lies outside [0, 1].
     """
-    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    if not before.shape == after.shape == (len(tokens),):
-        raise ValueError(
-            f"before and after must hold one number per token ({len(tokens)}); got {before.shape} "
-            f"and {after.shape}"
-        )
+    tokens, labels = check_strings("tokens", tokens), check_strings("labels", labels, least=2)
+    before = read_shares("before", before, (len(tokens),), "one number per token")
+    after = read_shares("after", after, (len(tokens),), "one number per token")
     ax = new_axes(ax)
     place = np.arange(len(tokens))
     ax.bar(place, after, color=BLUE, width=0.6, label=labels[1])
@@ -86,19 +86,27 @@ def probability_maps(
         The axes.
 
     Raises:
-        ValueError: a map does not fit the names.
+        ValueError: a map does not fit the names, a probability lies outside [0, 1], or there is
+            not one axes per map.
     """
-    tables = {title: np.asarray(table, dtype=float) for title, table in maps.items()}
-    for title, table in tables.items():
-        if table.shape != (len(rows), len(columns)):
-            raise ValueError(
-                f"maps must be [{len(rows)} rows, {len(columns)} columns]; got {table.shape} for "
-                f"{title}"
-            )
+    check_named("maps", maps)
+    rows, columns = check_strings("rows", rows), check_strings("columns", columns)
+    shape, group = (len(rows), len(columns)), None if group is None else check_count("group", group)
+    if not maps:
+        raise ValueError("maps must hold at least one map; got none")
+    tables = {
+        title: read_shares(f"maps[{title!r}]", table, shape, "[rows, columns]")
+        for title, table in maps.items()
+    }
     if axes is None:
         axes = plt.subplots(1, len(tables), figsize=(2.5 * len(tables) + 1.3, 3.5), squeeze=False)[
             1
         ][0]
+    check_kind("axes", axes, Collection)
+    for ax in axes:
+        check_axes("axes", ax)
+    if len(axes) != len(tables):
+        raise ValueError(f"axes must be one per map ({len(tables)}); got {len(axes)}")
     most = max(table.max() for table in tables.values())
     for i, (ax, (title, table)) in enumerate(zip(axes, tables.items(), strict=True)):
         image = ax.imshow(table, vmin=0, vmax=most, cmap="Blues")
@@ -124,13 +132,10 @@ def property_matrix(shares, rows: Sequence[str], columns: Sequence[str], *, ax=N
     Raises:
         ValueError: the names do not fit, or a share lies outside [0, 1].
     """
-    shares = np.asarray(shares, dtype=float)
-    if shares.shape != (len(rows), len(columns)):
-        raise ValueError(
-            f"shares must be [{len(rows)} rows, {len(columns)} columns]; got {shares.shape}"
-        )
-    if not ((shares >= 0) & (shares <= 1)).all():
-        raise ValueError(f"shares must lie in [0, 1]; got {shares.min():g} to {shares.max():g}")
+    rows, columns = check_strings("rows", rows), check_strings("columns", columns)
+    shares = read_shares("shares", shares, (len(rows), len(columns)), "[rows, columns]")
+    if shares.max() > 1:
+        raise ValueError(f"shares must lie in [0, 1]; got {shares.max()}")
     ax = new_axes(ax)
     # Light blue and light orange: black words keep a contrast above 10 to 1 on both.
     ax.imshow(
@@ -167,14 +172,20 @@ def log_rank(before, after, properties: Mapping[str, bool], *, floor: float = 1e
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: the lengths differ, or ``before`` is not sorted.
+        ValueError: the lengths differ, ``before`` is not sorted, a probability lies outside [0, 1],
+            or ``floor`` outside [1e-300, 1].
     """
-    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    if before.ndim != 1 or before.shape != after.shape or (np.diff(before) > 0).any():
+    before, after = read_numbers("before", before), read_numbers("after", after)
+    one = before.ndim == 1 and before.size and before.shape == after.shape
+    if not one or (np.diff(before) > 0).any():
         raise ValueError(
             "before and after must be one-dimensional, of one length, before sorted; got "
             f"{before.shape} and {after.shape}"
         )
+    for name, values in (("before", before), ("after", after)):
+        read_shares(name, values, before.shape, "one per token")
+    check_named("properties", properties)
+    floor = check_interval("floor", floor, 1e-300, 1)
     ax = new_axes(ax)
     rank, kept = np.arange(1, len(before) + 1), after > 0
     ax.plot(rank, before, color="#777777", label="before")
@@ -207,6 +218,7 @@ def log_rank(before, after, properties: Mapping[str, bool], *, floor: float = 1e
         ylabel="probability",
     )
     for i, (name, held) in enumerate(properties.items()):
+        held = check_flag(f"properties[{name!r}]", held)
         box = {"facecolor": "#CDE6F5" if held else "#FBDDB5", "edgecolor": "none", "pad": 2.5}
         place = ((i + 0.5) / len(properties), 1.03)
         ax.text(
@@ -236,7 +248,7 @@ def simplex(points, corners: Sequence[str], *, ax=None):
         ValueError: the points are no distributions over three choices, or there are not three
             names.
     """
-    points = np.asarray(points, dtype=float)
+    points, corners = read_numbers("points", points), check_strings("corners", corners)
     if (
         points.ndim != 2
         or points.shape[1] != 3

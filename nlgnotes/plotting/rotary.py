@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from nlgnotes.plotting.style import BLUE, RED
+from nlgnotes.intervals.sample import check_finite, read_numbers
+from nlgnotes.plotting.style import BLUE, RED, new_axes
+from nlgnotes.validation import check_strings
 
 __all__ = ["phasors"]
 
@@ -27,12 +28,14 @@ def phasors(angles, labels: Sequence[str], *, title: str = "", ax=None):
     Raises:
         ValueError: the labels do not fit the angles.
     """
-    turned = np.asarray(angles, dtype=float)
+    labels = check_strings("labels", labels)
+    turned = read_numbers("angles", angles)
     if turned.shape != (len(labels),):
         raise ValueError(
             f"angles must hold one number per label ({len(labels)}); got shape {turned.shape}"
         )
-    ax = plt.subplots(figsize=(7.2, 1.6))[1] if ax is None else ax
+    check_finite("angles", turned)
+    ax = new_axes(ax, (7.2, 1.6))
     centre, round_ = 2.5 * np.arange(len(labels)), np.linspace(0, 2 * np.pi, 60)
     for x, angle in zip(centre, turned, strict=True):
         ax.plot(x + np.cos(round_), np.sin(round_), color="0.75", linewidth=1)

@@ -1,15 +1,18 @@
 """Schematics: boxes, arrows and grids of cells, as one draws them on a board."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation, Text
 
-from nlgnotes.plotting.style import BLACK, readable
+from nlgnotes.plotting.arguments import check_axes, check_color, read_point
+from nlgnotes.plotting.style import BLACK, new_axes, readable
+from nlgnotes.validation import check_interval, check_kind, check_positive
 
 __all__ = ["arrow", "blank", "box", "cells"]
+
+MOST = 1e6  # of a square's side, and of an arrow's bend
 
 
 def blank(width: float | int, height: float | int, *, figsize: tuple | None = None) -> Axes:
@@ -18,9 +21,13 @@ def blank(width: float | int, height: float | int, *, figsize: tuple | None = No
     Args:
         width, height: in units of your own; one of them is as long across as it is up.
         figsize: in inches; 0.8 inches a unit if None.
+
+    Raises:
+        ValueError: a width or height is not above 0, or the figure larger than 1000 inches.
     """
+    width, height = check_positive("width", width), check_positive("height", height)
     size = (0.8 * width, 0.8 * height) if figsize is None else figsize
-    ax = plt.subplots(figsize=size)[1]
+    ax = new_axes(None, size)
     ax.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     ax.axis("off")
     return ax
@@ -32,10 +39,15 @@ def box(ax: Axes, at: tuple, text: str, *, color: str = BLACK, **style) -> Text:
     Args:
         color: of the border; the word stays black.
         style: what ``Axes.text`` takes.
+
+    Raises:
+        ValueError: ``at`` is no place, or ``color`` no colour.
     """
+    check_axes("ax", ax)
+    check_color("color", color)
     edge = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": color, "linewidth": 1.5}
     centred = {"ha": "center", "va": "center", "bbox": edge, "zorder": 3}
-    return ax.text(*at, text, **centred | style)
+    return ax.text(*read_point("at", at), text, **centred | style)
 
 
 def arrow(
@@ -59,11 +71,14 @@ def arrow(
         beside: from the middle to the foot of the text, in the units of the axes.
 
     Raises:
-        ValueError: ``line`` is neither of the two.
+        ValueError: ``line`` is neither of the two, an end no place, or ``color`` no colour.
     """
+    check_axes("ax", ax)
+    check_color("color", color)
+    bend = check_interval("bend", bend, -MOST, MOST)
     if line not in ("solid", "dashed"):
         raise ValueError(f"line must be one of solid, dashed; got {line!r}")
-    (from_, tail), (to, head) = _place(start), _place(end)
+    (from_, tail), (to, head) = _place("start", start), _place("end", end)
     properties = {
         "arrowstyle": "-|>",
         "color": color,
@@ -76,7 +91,9 @@ def arrow(
         "shrinkB": 1,
     }
     if text:
-        middle = [(a + b) / 2 + c for a, b, c in zip(from_, to, beside, strict=True)]
+        middle = [
+            (a + b) / 2 + c for a, b, c in zip(from_, to, read_point("beside", beside), strict=True)
+        ]
         ax.text(*middle, text, color=readable(color), ha="center", va="bottom")
     # After the boxes, whose borders are only then where they are drawn.
     return ax.annotate("", to, from_, arrowprops=properties, zorder=4)
@@ -99,14 +116,18 @@ def cells(
         side: of a square, in the units of the axes.
 
     Raises:
-        ValueError: ``colors`` does not have the lengths of ``rows``.
+        ValueError: ``colors`` does not have the lengths of ``rows``, or holds no colours.
     """
-    filled = [["white"] * len(row) for row in rows] if colors is None else colors
-    lengths, given = [len(row) for row in rows], [len(row) for row in filled]
+    check_axes("ax", ax)
+    at, lengths = read_point("at", at), _lengths("rows", rows)
+    side = check_interval("side", side, 0, MOST, closed="right")
+    filled = [["white"] * length for length in lengths] if colors is None else colors
+    given = _lengths("colors", filled)
     if lengths != given:
         raise ValueError(f"colors must have the lengths of rows, {lengths}; got {given}")
     for i, (texts, shades) in enumerate(zip(rows, filled, strict=True)):
         for j, (word, shade) in enumerate(zip(texts, shades, strict=True)):
+            check_color("colors", shade)
             corner = at[0] + j * side, at[1] - (i + 1) * side
             look = {"facecolor": shade, "edgecolor": "0.3", "linewidth": 1}
             ax.add_patch(Rectangle(corner, side, side, **look))
@@ -114,8 +135,16 @@ def cells(
             ax.text(*centre, word, ha="center", va="center")
 
 
-def _place(end: Text | tuple):
+def _place(name: str, end: Text | tuple):
     """The point and, of a box, the border that an arrow stops at."""
     if isinstance(end, Text):
         return end.get_position(), end.get_bbox_patch()
-    return end, None
+    return read_point(name, end), None
+
+
+def _lengths(name: str, rows: object) -> list[int]:
+    """How many squares each row has."""
+    check_kind(name, rows, Collection)
+    for row in rows:
+        check_kind(name, row, Collection)
+    return [len(row) for row in rows]

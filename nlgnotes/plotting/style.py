@@ -1,6 +1,6 @@
 """The look of the book's figures: palette, markers, labels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -8,6 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.legend import Legend
+
+from nlgnotes.plotting.arguments import check_axes, check_color, read_point
+from nlgnotes.validation import check_interval, check_kind
 
 __all__ = [
     "BLACK",
@@ -70,9 +73,19 @@ def style() -> None:
     )
 
 
-def new_axes(ax):
-    """The given axes, or those of a new figure."""
-    return plt.subplots()[1] if ax is None else ax
+def new_axes(ax: Axes | None, size: tuple | None = None) -> Axes:
+    """The given axes, or, of None, those of a new figure of a size in inches.
+
+    Raises:
+        ValueError: ``ax`` is something else, or a side of ``size`` not above 0 or over 1000.
+    """
+    if ax is None:
+        size = None if size is None else read_point("size", size)
+        for side in size or ():
+            check_interval("size", side, 0, 1000, closed="right")
+        return plt.subplots(figsize=size)[1]
+    check_axes("ax", ax)
+    return ax
 
 
 def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict[str, dict]:
@@ -87,7 +100,13 @@ def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict
     Returns:
         {name: {"color": ..., "marker": ...}}, for ``Axes.plot``.
     """
+    check_kind("names", names, Iterable)
+    check_kind("colors", {} if colors is None else colors, Mapping)
     names, given = list(names), dict(colors or {})
+    for name in names:
+        check_kind("names", name, Hashable)
+    for colour in given.values():
+        check_color("colors", colour)
     taken = set(given.values())
     free = [colour for colour in PALETTE if colour not in taken] or list(PALETTE)
     others = iter(free * len(names))
@@ -103,6 +122,7 @@ def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict
 
 def luminance(color) -> float:
     """WCAG's relative luminance of a colour of matplotlib, from 0 for black to 1 for white."""
+    check_color("color", color)
     channels = np.array(to_rgb(color))
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
@@ -110,6 +130,7 @@ def luminance(color) -> float:
 
 def readable(color: str) -> str:
     """The colour, darkened until letters in it have a contrast of 4.5 to 1 on white."""
+    check_color("color", color)
     channels = np.array(to_rgb(color))
     while 1.05 / (luminance(to_hex(channels)) + 0.05) < 4.5:
         channels = 0.95 * channels
@@ -135,6 +156,7 @@ def legend_outside(*axes: Axes, where: str = "right") -> Legend | None:
         raise ValueError(f"where must be one of right, above; got {where!r}")
     entries = {}
     for ax in axes:
+        check_axes("axes", ax)
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
         if len(axes) > 1 and ax.get_legend():

@@ -3,11 +3,12 @@
 import html
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from nlgnotes.plotting.style import BLUE, ORANGE, RED, legend_outside
+from nlgnotes.intervals.sample import read_numbers
+from nlgnotes.plotting.style import BLUE, ORANGE, RED, legend_outside, new_axes
+from nlgnotes.validation import check_positive, check_strings
 
 __all__ = ["surprisal_by_word", "surprisal_html"]
 
@@ -28,7 +29,7 @@ def surprisal_html(tokens: Sequence[str], surprisals, *, most: float = 8.0) -> s
         ValueError: the lengths differ, or a surprisal is negative or NaN.
     """
     values = _surprisals(tokens, surprisals)
-    spans = []
+    most, spans = check_positive("most", most), []
     for token, value in zip(tokens, values, strict=True):
         share = min(value / most, 1.0)
         line = f"{1 + round(4 * share)}px solid"
@@ -56,7 +57,7 @@ def surprisal_by_word(words: Sequence[str], language, model, *, ax=None):
         ValueError: the lengths differ, or a surprisal is negative or NaN.
     """
     exact, guessed = _surprisals(words, language), _surprisals(words, model)
-    ax = plt.subplots(figsize=(10, 3.8))[1] if ax is None else ax
+    ax = new_axes(ax, (10, 3.8))
     place = np.arange(len(words))
     ax.vlines(place, 0, exact, color="0.8", linewidth=6, zorder=1)
     ax.plot(place, exact, "o", color=BLUE, markersize=10, label="the language (exact)")
@@ -70,7 +71,8 @@ def surprisal_by_word(words: Sequence[str], language, model, *, ax=None):
 
 
 def _surprisals(tokens: Sequence[str], surprisals) -> np.ndarray:
-    values = np.asarray(surprisals, dtype=float)
+    tokens = check_strings("tokens", tokens, least=0)
+    values = read_numbers("surprisals", surprisals)
     if values.shape != (len(tokens),):
         raise ValueError(
             f"surprisals must hold one number per token ({len(tokens)}); got {values.shape}"

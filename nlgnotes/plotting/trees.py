@@ -1,11 +1,10 @@
 """Figures of a search: the states of each level, from the left to the right, kept or discarded."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
-
 from nlgnotes.plotting.style import BLUE, GREEN, new_axes
+from nlgnotes.validation import check_count, check_flag, check_kind, check_strings
 
 __all__ = ["TreeNode", "search_tree"]
 
@@ -51,13 +50,17 @@ def search_tree(
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: a parent that is no kept state of the level before.
+        ValueError: a parent that is no kept state of the level before, or a state that is none.
     """
-    columns = len(levels) if columns is None else columns
-    rows = max([1, *map(len, levels)]) if rows is None else rows
-    if ax is None:
-        ax = plt.subplots(figsize=(2.3 * (columns + 1), 0.34 * rows + 0.5))[1]
-    ax = new_axes(ax)
+    check_kind("levels", levels, Collection)
+    for level in levels:
+        check_kind("levels", level, Collection)
+        for node in level:
+            check_kind("levels", node, TreeNode)
+    titles = check_strings("titles", titles, least=0)
+    columns = len(levels) if columns is None else check_count("columns", columns)
+    rows = max([1, *map(len, levels)]) if rows is None else check_count("rows", rows)
+    ax = new_axes(ax, (2.3 * (columns + 1), 0.34 * rows + 0.5))
     ax.set(xlim=(-0.5, columns + 0.5), ylim=(rows - 0.4, -1.1))
     ax.axis("off")
     for column, title in enumerate(titles):
@@ -66,18 +69,19 @@ def search_tree(
     for column, level in enumerate(levels, 1):
         kept = {}
         for place, node in enumerate(level):
-            if node.parent not in above:
+            keeps = None if node.kept is None else check_flag("kept", node.kept)
+            if check_count("parent", node.parent, 0) not in above:
                 raise ValueError(
                     f"parent must be one of the kept {sorted(above)} of the level before; "
                     f"got {node.parent}"
                 )
             y = (rows - 1) / 2 + place - (len(level) - 1) / 2
-            box = _box(ax, float(column), y, node.text, node.kept, node.goal)
-            line = {"color": BLUE if node.kept else "0.75", "lw": 1.6 if node.kept else 0.8}
+            box = _box(ax, float(column), y, node.text, keeps, check_flag("goal", node.goal))
+            line = {"color": BLUE if keeps else "0.75", "lw": 1.6 if keeps else 0.8}
             (x0, y0), (x1, y1) = above[node.parent], box
             ax.plot([x0 + 0.38, x1 - 0.38], [y0, y1], zorder=0, **line)
-            if node.kept:
-                kept[node.rank] = box
+            if keeps:
+                kept[check_count("rank", node.rank, 0)] = box
         above = kept
     return ax
 

@@ -255,4 +255,16 @@ def _check_weights(weights: dict[str, nn.Parameter], step: int) -> None:
 def _next_token_loss(model: nn.Module, batch: Any) -> Tensor:
     if not all(hasattr(batch, name) for name in ("inputs", "targets", "mask")):
         raise ValueError(f"draw must give a Batch; got {describe(batch)}")
-    return next_token_loss(model(batch.inputs), batch.targets, batch.mask)
+    try:  # a layer of torch, say, names its own arguments
+        logits = model(batch.inputs)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+        IndexError,
+    ) as error:
+        raise ValueError(
+            f"model must give logits of the batch's inputs, {describe(batch.inputs)}; "
+            f"{type(model).__name__} failed with {type(error).__name__}: {error}"
+        ) from error
+    return next_token_loss(logits, batch.targets, batch.mask)

@@ -13,6 +13,7 @@ from nlgnotes.validation.settings import (
     check_keys,
     check_kind,
     check_path,
+    check_strings,
 )
 from nlgnotes.validation.tensors import (
     FLOATS,
@@ -53,6 +54,7 @@ __all__ = [
     "check_path",
     "check_positive",
     "check_scores",
+    "check_strings",
     "check_tokens",
     "describe",
     "is_int64",

@@ -1,4 +1,4 @@
-"""Checks of generators, switches, functions, paths, classes and mappings."""
+"""Checks of generators, switches, functions, paths, classes, strings and mappings."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -16,6 +16,7 @@ __all__ = [
     "check_keys",
     "check_kind",
     "check_path",
+    "check_strings",
 ]
 
 
@@ -67,6 +68,24 @@ def check_callable(name: str, value: object) -> None:
     """
     if not callable(value):
         raise ValueError(f"{name} must be a function; got {shown(value)}")
+
+
+def check_strings(name: str, values: object, least: int = 1) -> list[str]:
+    """Check that something holds at least so many strings, and return them as a list.
+
+    A string alone is one of letters; ``bytes`` hold numbers.
+
+    Raises:
+        ValueError: it is no collection, holds something else than strings, or too few.
+    """
+    try:
+        texts = list(values)
+    except TypeError:  # no collection, or a tensor of no dimension
+        texts = [None]
+    if not all(isinstance(text, str) for text in texts) or len(texts) < least:
+        few = f"at least {least} string{'s' * (least > 1)}" if least else "strings"
+        raise ValueError(f"{name} must hold {few}; got {shown(values)}")
+    return texts
 
 
 def check_keys(name: str, values: Mapping[str, object], known: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ import ipywidgets
 import numpy as np
 import torch
 
-from nlgnotes.validation import check_interval, describe
+from nlgnotes.validation import check_callable, check_interval, check_kind, describe
 from nlgnotes.widgets.explorers import explorer
 from nlgnotes.widgets.stops import Axis, combinations, read_stops
 
@@ -106,7 +106,11 @@ def drawing(
         )
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt must be a text that is not empty; got {alt!r}")
-    labels = dict(labels or {})
+    check_callable("draw", draw)
+    check_callable("values", values)
+    labels = {} if labels is None else labels
+    check_kind("labels", labels, Mapping)
+    check_kind("ranges", ranges, Mapping)
     if unnamed := [each for each in labels.values() if not isinstance(each, str)]:
         raise ValueError(f"labels must name each slider with a string; got {unnamed[0]!r}")
     axes = read_stops(stops, labels, start)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import ipywidgets
 from tqdm import tqdm
 
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_flag
 from nlgnotes.widgets.pictures import draw_frame
 from nlgnotes.widgets.stops import Axis, combinations, read_stops
 
@@ -80,9 +80,10 @@ def explorer(
     >>> [frame.value for frame in text.children[1].children[1].children]
     ['1 of the cubes', '8 of the cubes']
     """
-    axes = read_stops(stops, labels or {}, start)
-    if width is not None:
-        check_count("width", width)
+    axes, play = (
+        read_stops(stops, {} if labels is None else labels, start),
+        check_flag("play", play),
+    )
     frames, layout = {}, {}
     with _terminal() as terminal:
         every = list(combinations(axes))

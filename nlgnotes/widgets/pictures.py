@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from traitlets import Unicode
 
 from nlgnotes.frames import frame_png
+from nlgnotes.validation import check_callable, check_count
 
 __all__ = ["Picture", "draw_frame"]
 
@@ -40,7 +41,13 @@ def draw_frame(
         where: the stop, for messages.
         layout: what the frames of one explorer share, empty at first; afterwards it also holds the
             ``height`` that the tallest takes, in CSS, if the frames are pictures.
+
+    Raises:
+        ValueError: an argument breaks its rule, or the frame stays too large.
+        RuntimeError: ``draw`` or ``alt`` failed; the message names the stop.
     """
+    check_callable("draw", draw)
+    width = None if width is None else check_count("width", width)
     opened = set(plt.get_fignums())
     try:
         try:

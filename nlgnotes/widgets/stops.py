@@ -1,10 +1,12 @@
 """The stops of an explorer, checked: what each control is called, and what it offers."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from nlgnotes.validation import check_kind, shown
 
 __all__ = ["MOST_FRAMES", "Axis", "combinations", "read_stops"]
 
@@ -59,6 +61,7 @@ def read_stops(stops: Mapping, labels: Mapping, start: object) -> list[Axis]:
     """
     if not isinstance(stops, Mapping) or not 1 <= len(stops) <= 2:
         raise ValueError(f"stops must name one or two parameters; got {stops!r}")
+    check_kind("labels", labels, Mapping)
     unknown = set(labels) - set(stops)
     if unknown:
         raise ValueError(
@@ -97,12 +100,13 @@ def combinations(axes: list[Axis]) -> Iterator[tuple[str, ...]]:
 
 def _table(name: str, values: Sequence | Mapping, labels: Sequence[str] | None) -> dict:
     """One control's stops as {label: value}."""
-    pairs = (
-        list(values.items())
-        if isinstance(values, Mapping)
-        else [(_label(value), value) for value in values]
-    )
+    try:
+        held = iter(values.items() if isinstance(values, Mapping) else values)
+    except TypeError:
+        raise ValueError(f"stops[{name!r}] must hold values; got {shown(values)}") from None
+    pairs = list(held) if isinstance(values, Mapping) else [(_label(each), each) for each in held]
     if labels is not None:
+        check_kind(f"labels[{name!r}]", labels, Collection)
         if len(labels) != len(pairs):
             raise ValueError(
                 f"labels[{name!r}] must hold one label per stop, {len(pairs)}; got {len(labels)}"
@@ -139,7 +143,7 @@ def _begin(axes: list[Axis], start: object) -> None:
         hits = [
             i
             for i, (label, value) in enumerate(table.items())
-            if label == wanted[axis.name] or _same(value, wanted[axis.name])
+            if _same(label, wanted[axis.name]) or _same(value, wanted[axis.name])
         ]
         if not hits:
             raise ValueError(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 # What each mutation must not change: the answer is that of the valid call, or a clear error.
@@ -16,7 +17,7 @@ SAME = "same"
 
 
 def fresh(value: object) -> object:
-    """A copy that a call may change, with generators in the same state."""
+    """A copy that a call may change, with generators in the same state; axes are emptied."""
     if isinstance(value, torch.Generator):
         return value.clone_state()
     if isinstance(value, Tensor):
@@ -27,6 +28,10 @@ def fresh(value: object) -> object:
         return type(value)(*map(fresh, value))
     if isinstance(value, list | tuple):
         return type(value)(map(fresh, value))
+    if isinstance(value, Axes):
+        for other in {*value.figure.axes} - {value}:
+            other.remove()  # a colour bar
+        value.clear()
     if type(value) is dict:
         return {key: fresh(each) for key, each in value.items()}
     return value

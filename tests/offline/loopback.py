@@ -1,7 +1,12 @@
 """No connection but to this machine: what is asked of the network at run time fails at once."""
 
 import ipaddress
+import os
 import socket
+from pathlib import Path
+
+# Python imports the `sitecustomize` of this folder wherever it stands on the path.
+FOLDER = str(Path(__file__).resolve().parent)
 
 
 class OfflineError(ConnectionRefusedError):
@@ -36,6 +41,14 @@ def block() -> None:
         return look_up(host, *others, **options)
 
     socket.getaddrinfo = getaddrinfo
+
+
+def python_path(*folders: object) -> str:
+    """The ``PYTHONPATH`` of a process that is offline and finds modules in these folders first."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join(
+        [FOLDER, *map(str, folders), *(x for x in given if x not in ("", FOLDER))]
+    )
 
 
 def _guarded(method):

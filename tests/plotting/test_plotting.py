@@ -93,7 +93,7 @@ def test_probability_maps_share_one_scale_and_name_the_rows_once():
     ] and left.get_title() == "data"
     assert [t.get_text() for t in right.get_yticklabels()] == ["", ""]
     assert [line.get_ydata()[0] for line in left.lines[::2]] == [0.5]
-    with pytest.raises(ValueError, match="for bad"):
+    with pytest.raises(ValueError, match=r"maps\['bad'\] must be of shape"):
         plotting.probability_maps({"bad": small}, ["a"], ["x", "y"])
 
 

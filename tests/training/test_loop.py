@@ -225,6 +225,20 @@ def test_an_argument_out_of_range_is_named(name, value):
         plain(fresh(), draw, **{**options, name: value})
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Linear(2, 2), "model must give logits of the batch's inputs, .*; Linear failed with"),
+        (Weights(1.0), "model must give logits of the batch's inputs, .*; Weights failed with"),
+        (nn.LSTM(2, 2), "model must give logits of the batch's inputs, .*; LSTM failed with"),
+    ],
+    ids=["linear", "no forward", "lstm"],
+)
+def test_a_model_of_another_kind_is_named(model, message):
+    with pytest.raises(ValueError, match=message):
+        run(model)
+
+
 def test_a_model_without_weights_is_named():
     with pytest.raises(ValueError, match="model must have weights"):
         run(nn.Identity(), loss=lambda m, b: torch.ones(()))

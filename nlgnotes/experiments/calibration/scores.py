@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count
+from nlgnotes.validation import check_count, check_finite, check_ids, describe, is_int64
 
 __all__ = [
     "accuracy",
@@ -32,17 +32,14 @@ def accuracy(answers: Answers, weights: Float[Tensor, "orders kinds"]) -> Float[
         weights: how often the test asks each of them, see :func:`prompts.order_weights`.
 
     Raises:
-        ValueError: weights of another shape.
+        ValueError: weights of another shape, or not finite.
 
     >>> answers = torch.tensor([[[0.9, 0.1], [0.4, 0.6]]])  # of one order
     >>> accuracy(answers, torch.tensor([[0.5, 0.5]])), accuracy(answers, torch.tensor([[1.0, 0.0]]))
     (tensor(0.7500), tensor(0.9000))
     """
     right = _recall(answers)
-    if weights.shape != right.shape:
-        raise ValueError(
-            f"weights must be of shape {tuple(right.shape)}; got {tuple(weights.shape)}"
-        )
+    check_finite("weights", weights, right.shape)
     return (right * weights).sum()
 
 
@@ -75,6 +72,7 @@ def label_bias(answers: Answers) -> Float[Tensor, ""]:
 
     With equally many questions of each label: the share of the first answer less 1 / kinds.
     """
+    _check_shares(answers)
     return answers[..., 0].mean() - 1 / answers.shape[1]
 
 
@@ -112,19 +110,37 @@ def recency_bias(answers: Answers, orders: Orders) -> Float[Tensor, ""]:
     _lead(answers, orders)
     shots = check_count("shots", orders.shape[1], 2)
     first, last, balance = answers[..., 0].mean(1), orders[:, -1], orders.sum(1)
-    gaps = [
-        first[(balance == b) & (last == 0)].mean() - first[(balance == b) & (last == 1)].mean()
-        for b in range(1, shots)
-    ]
+    gaps = []
+    for b in range(1, shots):
+        ends = [first[(balance == b) & (last == label)] for label in (0, 1)]
+        if not all(map(len, ends)):
+            raise ValueError(
+                f"orders must end in either label at each balance; got {orders.tolist()}"
+            )
+        gaps.append(ends[0].mean() - ends[1].mean())
     return torch.stack(gaps).mean()
 
 
 def _recall(answers: Tensor) -> Tensor:
+    _check_shares(answers)
     return answers.diagonal(dim1=-2, dim2=-1)
+
+
+def _check_shares(answers: Tensor) -> None:
+    check_finite("answers", answers)
+    if answers.dim() != 3 or not answers.numel():
+        raise ValueError(f"answers must be [orders, kinds, answers]; got {describe(answers)}")
+    low, high = float(answers.min()), float(answers.max())
+    if low < 0 or high > 1 + 1e-4:
+        raise ValueError(f"answers must hold shares, in [0, 1]; got {low:g} to {high:g}")
 
 
 def _lead(answers: Tensor, orders: Tensor) -> Tensor:
     """How many more of a prompt's labels are the first than the second."""
+    _check_shares(answers)
+    if not is_int64(orders) or orders.dim() != 2:
+        raise ValueError(f"orders must be an int64 tensor [orders, shots]; got {describe(orders)}")
+    check_ids("orders", orders, orders.shape, 2)
     if answers.shape != (len(orders), 2, 2):
         raise ValueError(
             f"answers must be of two labels after each of {len(orders)} orders, "

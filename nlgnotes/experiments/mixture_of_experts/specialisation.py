@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nlgnotes.validation import check_count, check_generator, check_ids, is_int64
+from nlgnotes.validation import check_count, check_generator, check_ids, describe, is_int64
 
 __all__ = ["explained_share", "permuted_labels"]
 
@@ -58,9 +58,11 @@ def permuted_labels(
         times: how many orders.
 
     Raises:
-        ValueError: ``times`` below 1, or no generator.
+        ValueError: ``times`` below 1, no generator, or no labels.
     """
     check_generator(generator)
+    if not isinstance(labels, Tensor) or not labels.dim():
+        raise ValueError(f"labels must be a tensor, a label for each unit; got {describe(labels)}")
     orders = [
         torch.randperm(len(labels), generator=generator) for _ in range(check_count("times", times))
     ]

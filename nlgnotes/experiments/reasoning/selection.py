@@ -1,11 +1,17 @@
 """One answer out of several samples: with a checker, by the highest value, or by a vote."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 import torch
 
-from nlgnotes.validation import check_count
+from nlgnotes.validation import (
+    check_count,
+    check_flag,
+    check_generator,
+    check_interval,
+    check_kind,
+)
 
 __all__ = ["any_of", "best_of", "vote_of"]
 
@@ -27,6 +33,7 @@ def any_of(right: Sequence[bool], m: int) -> float:
     >>> any_of([True, False, False], 2)
     0.6666666666666667
     """
+    right = _flags(right)
     n = len(right)
     m = check_count("m", m, 1, max(n, 1))
     return 1 - math.comb(n - sum(right), m) / math.comb(n, m)
@@ -47,7 +54,10 @@ def best_of(right: Sequence[bool], values: Sequence[float], m: int) -> float:
     >>> best_of([True, False, False], [1.0, 0.5, 0.7], 2)
     0.6666666666666666
     """
+    check_kind("values", values, Collection)
+    right = _flags(right)
     n = len(right)
+    values = [check_interval("values", value, -math.inf, math.inf) for value in values]
     if len(values) != n:
         raise ValueError(f"values must be as many as right, {n}; got {len(values)}")
     m = check_count("m", m, 1, max(n, 1))
@@ -76,13 +86,23 @@ def vote_of(
     Raises:
         ValueError: unequal numbers of samples, or an m out of range.
     """
+    check_generator(generator)
+    check_kind("answers", answers, Collection)
+    right, draws = _flags(right), check_count("draws", draws)
     n = len(right)
+    for answer in answers:
+        check_kind("answers", answer, Hashable)
     if len(answers) != n:
         raise ValueError(f"answers must be as many as right, {n}; got {len(answers)}")
     m, found = check_count("m", m, 1, max(n, 1)), 0
-    for _ in range(check_count("draws", draws)):
+    for _ in range(draws):
         votes: dict[Hashable, list[int]] = {}
         for i in torch.randperm(n, generator=generator)[:m].tolist():
             votes.setdefault(answers[i], []).append(i)
         found += right[max(votes.values(), key=len)[0]]
     return found / draws
+
+
+def _flags(right: object) -> list[bool]:
+    check_kind("right", right, Collection)
+    return [check_flag("right", each) for each in right]

@@ -76,7 +76,7 @@ def test_who_likes_the_first_label():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: unwrap(accuracy)(RIGHT, EVEN[:3]), "weights must be of shape"),
+        (lambda: unwrap(accuracy)(RIGHT, EVEN[:3]), "weights must have shape"),
         (lambda: unwrap(majority_bias)(RIGHT[:3], ORDERS), "answers must be of two labels after"),
         (lambda: recency_bias(RIGHT[:2], all_orders(1)), "shots must be .* at least 2; got 1"),
         (lambda: minority_recall(RIGHT[:1], ORDERS[3:4]), "orders must hold an uneven one; got"),

@@ -40,6 +40,7 @@ PASS_NAN = {
     "training.maml:maml_loss",
     "training.maml:pooled_loss",
     "training.maml:task_errors",
+    "widgets.stops:read_stops",  # a stop is whatever the drawing takes
 }
 
 RECORD = "stores what it is given; the code that makes one has checked it"
@@ -156,4 +157,8 @@ EXEMPT = {
     "training.run_checkpoint:RunCheckpoint.resume": IN_FIT,
     "training.run_checkpoint:RunCheckpoint.save": IN_FIT,
     "training.trust_region:trust_region_step": CLOSED,
+    "widgets.drawings:Drawing": RECORD,
+    "widgets.pictures:Picture": RECORD,
+    "widgets.stops:Axis": RECORD,
+    "widgets.stops:combinations": READ,
 }

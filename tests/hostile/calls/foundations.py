@@ -197,6 +197,7 @@ CALLS = {
     "validation.settings:check_callable": {"name": Fixed("f"), "value": np.mean},
     "validation.settings:check_kind": {"name": NAME, "value": INTERVAL, "kind": Fixed(Interval)},
     "validation.settings:check_path": {"name": NAME, "path": FOLDER / "plain.json"},
+    "validation.settings:check_strings": {"name": NAME, "values": ["a", "b"], "least": Fixed(1)},
     "validation.settings:check_flag": {"name": Fixed("hard"), "value": True},
     "validation.settings:check_generator": {"generator": chance()},
     "validation.settings:check_keys": {

@@ -157,7 +157,7 @@ CALLS = {
     "training.loop:fit": {
         **LOOP,
         **QUIET,
-        "model": Fixed(MODEL),
+        "model": MODEL,
         "draw": draw,
         "weight_decay": 0.1,
         "warmup": 0.1,
