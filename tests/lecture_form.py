@@ -11,6 +11,7 @@ NOTES = (
 )
 FOLDS_IN_A_ROW = 2
 NUMBERS_IN_A_PARAGRAPH = 3
+LETTERS = 13  # points, of the house style: a slide then shows them with 24 pixels
 
 PREDICT = "Predict, then look"
 _QUESTION = re.compile(
@@ -20,6 +21,7 @@ _ANSWER = re.compile(
     r"^(:{3,})\{dropdown\} Answer\n:class-container: answer\n(.*?)^\1\s*$", re.M | re.S
 )
 _SOLUTION = re.compile(r"^(`{3,}|:{3,})\{(?:solution|exercise)\}.*?^\1\s*$", re.M | re.S)
+_LETTERS = re.compile(r"(?:font|label|title)\.?size['\"]?\s*[=:(]\s*['\"]?([\d.]+|[a-z-]*small\w*)")
 _FENCE = re.compile(r"^(`{3,}).*?^\1\s*$", re.M | re.S)
 
 
@@ -40,6 +42,7 @@ def faults(notebook: NotebookNode) -> list[str]:
         *_folds(cells),
         *_numbers(prose),
         *_computed(cells),
+        *_letters(cells),
     ]
 
 
@@ -135,3 +138,11 @@ def _computed(cells: list[NotebookNode]) -> Iterator[str]:
     for cell in cells:
         if cell.cell_type == "code" and re.search(r"\bMarkdown\(\s*f?[\"']", cell.source):
             yield f"sentences stand in Markdown cells, with glue: {cell.source[:60]!r}"
+
+
+def _letters(cells: list[NotebookNode]) -> Iterator[str]:
+    """Sizes of a figure's letters below those of the house style; solutions draw figures too."""
+    for cell in cells:
+        for found in _LETTERS.finditer(cell.source):
+            if "small" in found[1] or float(found[1]) < LETTERS:
+                yield f"letters must have at least {LETTERS} points; got {found[0]!r}"

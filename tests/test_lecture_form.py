@@ -58,7 +58,7 @@ def test_a_good_lecture_has_no_fault():
         "Two {glue:text}`a` and {glue:text}`b`, and one 3 in $1 + 2 = 3$; see {ref}`ex-a`.",
         "| 1 | 2 | 3 | 4 |",
         folded(),
-        folded(),
+        folded("ax.legend(title_fontsize=13, fontsize=16, markersize=4)"),
         "Words.",
         folded(),
         QUESTION,
@@ -88,6 +88,8 @@ def test_a_good_lecture_has_no_fault():
         (lecture(folded(), folded(), folded()), "3 fold bars"),
         (lecture("One 1, two 2.5, three 3 and {glue:text}`four`."), "4 numbers"),
         (lecture(folded('Markdown(f"""{x} words""")')), "with glue"),
+        (lecture(folded('ax.text(0, 0, "a", fontsize=12)')), "at least 13 points"),
+        (lecture(folded('ax.tick_params(labelsize="small")')), "at least 13 points"),
     ],
 )
 def test_a_fault_is_seen(page, fault):
