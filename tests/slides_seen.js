@@ -51,7 +51,9 @@ async () => {
         for (const image of slide.querySelectorAll('figure img')) {
             if (!shown(image)) continue;
             const { width, height } = image.getBoundingClientRect();
-            const scale = Math.min(width / image.naturalWidth, height / image.naturalHeight);
+            // An explorer's frame has as many dots as its bytes allow; its width says how large it is drawn, 100 pixels to the inch.
+            const dots = image.naturalWidth / (parseFloat(image.style.width) || image.naturalWidth);
+            const scale = dots * Math.min(width / image.naturalWidth, height / image.naturalHeight);
             if (when === 'at first') worst.figures.push([+(scale * 100 / 72 * 13).toFixed(1), image.closest('figure').dataset.label]);
         }
     };
