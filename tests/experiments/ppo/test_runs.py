@@ -8,7 +8,7 @@ from nlgnotes.experiments.ppo.standing import bench
 
 SMALL = {
     "updates": 2,
-    "every": 1,
+    "every": 2,
     "usual": {"beta": 1.0, "learning_rate": 1e-3, "batch": 24},
     "seeds": 2,
     "betas": [0.5],
