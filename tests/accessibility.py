@@ -91,9 +91,9 @@ THINNED = """() => {
         if (bare(each) && !bare(each.parentElement))
             replace(each, document.createTextNode(each.textContent));
 }"""
+RESTORE = "() => { for (const restore of window.restored.reverse()) restore(); }"
 # The page's own scripts look again at what has come back.
-RESTORE = """async () => {
-    for (const restore of window.restored.reverse()) restore();
+LOOKED_AT = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
 }"""
 UNMARK = "document.querySelectorAll('[data-look]').forEach(each => { delete each.dataset.look; })"
@@ -130,6 +130,7 @@ def faults(page, exclude: list[str], colours_only: bool = False) -> list[tuple]:
         page.evaluate(WHOLE, undecided)
         found += page.evaluate(RUN, [context, colours])["violations"]
     page.evaluate(UNMARK)
+    page.evaluate(LOOKED_AT)
     return [
         (rule["id"], node["target"], node["html"][:160])
         for rule in found

@@ -11,8 +11,15 @@ import solutions
 from xdist.scheduler import LoadScopeScheduling
 
 # The modules that share a page, in their order: on paper nothing may need to have been seen
-# before, and what explorers show is the last to change.
-SHARING = ("test_paper", "test_pages", "test_claims", "test_reading", "test_explorers")
+# before, and what explorers and drawings show is the last to change.
+SHARING = (
+    "test_paper",
+    "test_pages",
+    "test_claims",
+    "test_reading",
+    "test_explorers",
+    "test_drawings",
+)
 # Modules that share what is built once: the wheel, an environment with it, a small book.
 BUILDING = ("test_package", "test_notebooks", "test_notebooks_run")
 PAGES = [PurePosixPath(page).name for page in solutions.pages()]

@@ -1,6 +1,7 @@
 """The layout of the package: imports go one way, all is documented, chance is an argument."""
 
 import ast
+import functools
 import graphlib
 from pathlib import Path
 
@@ -38,9 +39,15 @@ def place(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@functools.cache
+def parsed(path):
+    """The syntax tree of a file, read once for all tests."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(path):
     """The modules of the package that a file imports, anywhere in it, as paths."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -98,14 +105,14 @@ def test_no_files_import_each_other():
 
 @every_file
 def test_everything_public_is_documented(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     assert ast.get_docstring(tree), "the module says nothing"
     assert not [name for name, node in public(tree) if not ast.get_docstring(node)]
 
 
 @every_file
 def test_public_names_are_listed_and_init_only_re_exports(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     if path.name == "__init__.py":
         kinds = ast.Expr | ast.ImportFrom | ast.Assign
         assert not [n for n in tree.body if not isinstance(n, kinds)], "__init__ re-exports only"
@@ -124,7 +131,7 @@ def test_public_names_are_listed_and_init_only_re_exports(path):
 
 @every_file
 def test_chance_is_an_argument(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         name, owner = node.func.attr, ast.unparse(node.func.value)

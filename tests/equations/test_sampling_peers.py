@@ -6,7 +6,11 @@ import torch
 from nlgnotes.equations.sampling import MinP, Temperature, TopK, TopP
 from nlgnotes.randomness import generator
 
-processors = pytest.importorskip("transformers.generation.logits_process")
+
+@pytest.fixture(scope="module")
+def processors():
+    """Here and not at the top, where every worker would import it to collect the tests."""
+    return pytest.importorskip("transformers.generation.logits_process")
 
 
 def scores(dtype, scale=3.0):
@@ -28,7 +32,7 @@ def scores(dtype, scale=3.0):
         (MinP, "MinPLogitsWarper", 0.5),
     ],
 )
-def test_the_same_as_transformers(dtype, ours, theirs, value):
+def test_the_same_as_transformers(processors, dtype, ours, theirs, value):
     x = scores(dtype)
     a, b = ours(value)(x), getattr(processors, theirs)(value)(None, x)
     different = (a != b).sum(-1)
@@ -40,7 +44,7 @@ def test_the_same_as_transformers(dtype, ours, theirs, value):
         assert torch.equal(a, b)
 
 
-def test_where_the_two_differ_is_a_tie():
+def test_where_the_two_differ_is_a_tie(processors):
     x = torch.tensor([[3.0, 1.0, 1.0, 1.0, 0.0]])
     assert (TopK(2)(x) > -torch.inf).sum() == 2
     assert (processors.TopKLogitsWarper(2)(None, x) > -torch.inf).sum() == 4

@@ -6,11 +6,13 @@ import torch
 from nlgnotes.networks.moe import MoELayer
 from nlgnotes.randomness import generator
 
-switch = pytest.importorskip("transformers.models.switch_transformers.modeling_switch_transformers")
-
 
 @pytest.mark.parametrize("capacity", [3, 40])
 def test_one_of_several_experts_is_the_switch_transformers_layer(capacity):
+    # Not at the top, where every worker would import it to collect the tests.
+    switch = pytest.importorskip(
+        "transformers.models.switch_transformers.modeling_switch_transformers"
+    )
     from transformers import SwitchTransformersConfig
 
     ours = MoELayer(8, 12, 5, 1, generator(0, "peers"), gates="all", out_std=0.5)

@@ -1,9 +1,14 @@
-"""Pictures that the page draws itself: as Python computed them, by keyboard, in both colours."""
+"""Pictures that the page draws itself: as Python computed them, by keyboard, in both colours.
+
+Every page from its folder, and one of a lecture and a small one also over http (see ``kinds``).
+"""
 
 import io
 import json
+from pathlib import Path
 
 import build
+import kinds
 import nbformat
 import pytest
 import small_drawing
@@ -22,6 +27,7 @@ def draws(lecture) -> bool:
 
 
 LECTURES = [SMALL, *(file.stem for file in solutions.lectures() if draws(file))]
+KINDS = [name for name in LECTURES if name in (SMALL, *kinds.LECTURES)]
 
 DATA = "box => JSON.parse(box.querySelector('script').textContent)"
 # Move the sliders there, and tell what the picture then shows.
@@ -68,45 +74,23 @@ ILL_PLACED = """box => {
     return ill;
 }"""
 # Contrasts as WCAG has them: of words, of what is drawn, and of the ring of what has the keyboard.
-CONTRASTS = """box => {
-    const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-    const light = (colour) => {
-        context.clearRect(0, 0, 1, 1);
-        context.fillStyle = colour;
-        context.fillRect(0, 0, 1, 1);
-        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map(c => c / 255)
-            .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-            .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    };
-    const ground = light(getComputedStyle(box).backgroundColor);
-    const found = [];
-    const note = (what, least, colour) => {
-        const [a, b] = [ground, light(colour)].sort((one, other) => other - one);
-        found.push([what, least, (a + 0.05) / (b + 0.05)]);
-    };
-    for (const each of box.querySelectorAll('label, output, span, .drawing-said'))
-        note(`word ${each.textContent}`, 4.5, getComputedStyle(each).color);
-    for (const each of box.querySelectorAll('text'))
-        note(`word ${each.textContent}`, 4.5, getComputedStyle(each).fill);
-    for (const each of box.querySelectorAll('polyline, line:not(.grid)'))
-        note(`line ${each.getAttribute('class')}`, 3, getComputedStyle(each).stroke);
-    for (const each of box.querySelectorAll(':is(circle, path, rect):not(.band, .hollow)'))
-        note(`sign ${each.getAttribute('class')}`, 3, getComputedStyle(each).fill);
-    for (const each of box.querySelectorAll('.hollow'))
-        note('hollow sign', 3, getComputedStyle(each).stroke);
-    for (const slider of box.querySelectorAll('input')) {
-        slider.focus();
-        const style = getComputedStyle(slider);
-        const ring = style.outlineStyle === 'solid' && parseFloat(style.outlineWidth) >= 2;
-        const colour = ring ? style.outlineColor : getComputedStyle(box).backgroundColor;
-        note(`ring of ${slider.name}`, 3, colour);
-    }
-    return found;
-}"""
+CONTRASTS = (Path(__file__).parent.parent / "drawing_contrasts.js").read_text(encoding="utf-8")
 SHOWN = """() => [...document.querySelectorAll('figure:has(.drawing-place)')].map(figure =>
     ['.drawing', '.twin-picture img', 'figcaption'].map(one =>
         figure.querySelector(one).checkVisibility()
         && figure.querySelector(one).getBoundingClientRect().height > 15))"""
+# The same if no script had ever drawn: what it made is taken out, and put back at once.
+WITHOUT_SCRIPT = """() => {
+    const boxes = [...document.querySelectorAll('.bd-article .drawing')];
+    const made = boxes.map(box => [...box.children].filter(each => each.tagName !== 'SCRIPT'));
+    const alive = boxes.flatMap(box => [box, box.closest('.drawing-place')]);
+    made.flat().forEach(each => each.remove());
+    alive.forEach(each => each.classList.remove('alive'));
+    const shown = (SHOWN)();
+    boxes.forEach((box, i) => box.append(...made[i]));
+    alive.forEach(each => each.classList.add('alive'));
+    return shown;
+}""".replace("SHOWN", SHOWN)
 
 
 @pytest.fixture(scope="session")
@@ -139,16 +123,21 @@ def open_one(visit, small_page):
 
 @pytest.fixture(
     scope="module",
-    params=[(one, *way) for one in LECTURES for way in (("http", "light"), ("file", "dark"))],
+    params=[(one, "file") for one in LECTURES] + [(one, "http") for one in KINDS],
     ids="-".join,
 )
-def opened(request, open_one):
-    """A page that the tests of this module share."""
-    lecture, how, scheme = request.param
-    with open_one(lecture, how, scheme) as here:
-        here.boxes = here.page.query_selector_all(".bd-article .drawing")
-        assert here.boxes
-        yield here
+def opened(request, open_one, shared):
+    """A page that the tests of this module share: from its folder in the light, or in the dark."""
+    lecture, how = request.param
+    if lecture == SMALL:
+        here = open_one(SMALL, how, "light" if how == "file" else "dark").open()
+    else:
+        here = shared(f"book/{lecture}", how)
+    here.boxes = here.page.query_selector_all(".bd-article .drawing")
+    assert here.boxes
+    yield here
+    if lecture == SMALL:
+        here.page.close()
 
 
 def stops(box) -> list[dict]:
@@ -227,7 +216,11 @@ def test_all_has_its_place_and_nothing_jumps(opened, width):
     opened.window(*WIDTHS["laptop"])
 
 
-def test_what_is_drawn_stands_out(opened):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_drawn_stands_out(opened, scheme):
+    if scheme == "light" and opened.scheme == "dark":
+        pytest.skip("what is opened in the dark")
+    opened.prefer(scheme)
     opened.page.keyboard.press("Tab")
     for box in opened.boxes:
         found = box.evaluate(CONTRASTS)
@@ -252,10 +245,14 @@ def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
     return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
-def test_axe_finds_nothing_serious(opened):
+@pytest.mark.parametrize("way", [("http", "light"), ("file", "dark")], ids="-".join)
+def test_axe_finds_nothing_serious(open_one, way):
+    """In the small lecture: ``test_pages`` looks at every lecture with its drawings."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     options = {"resultTypes": ["violations"], "preload": False}
-    found = axe.run(opened.page, context={"include": [[".drawing"]]}, options=options).response
+    with open_one(SMALL, *way) as here:
+        context = {"include": [[".drawing"]]}
+        found = axe.run(here.page, context=context, options=options).response
     bad = [rule for rule in found["violations"] if rule["impact"] in {"serious", "critical"}]
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in bad] == []
 
@@ -268,7 +265,13 @@ def test_the_screen_shows_the_drawing_and_paper_the_twin(opened):
     opened.page.emulate_media(media="screen")
 
 
-@pytest.mark.parametrize("lecture", LECTURES)
+def test_without_what_a_script_made_the_twin_is_there(opened):
+    shown = opened.page.evaluate(WITHOUT_SCRIPT)
+    assert shown == [[False, True, True]] * len(opened.boxes)
+    assert opened.page.evaluate(SHOWN) == [[True, False, True]] * len(opened.boxes)
+
+
+@pytest.mark.parametrize("lecture", KINDS)
 def test_without_a_script_the_twin_stays(open_one, lecture):
     here = open_one(lecture)
     here.page.route("**/drawing*.js*", lambda route: route.abort())

@@ -27,7 +27,7 @@ SMALL = {
     "steps": 2,
     "batch": 4,
     "learning_rate": 1e-2,
-    "rows": 5,
+    "rows": 2,
     "shots": [1, 4],
     "sweep": "sorting",
     "templates": [1, 10],
