@@ -51,10 +51,11 @@ async () => {
         for (const image of slide.querySelectorAll('figure img')) {
             if (!shown(image)) continue;
             const { width, height } = image.getBoundingClientRect();
-            // An explorer's frame has as many dots as its bytes allow; its width says how large it is drawn, 100 pixels to the inch.
-            const dots = image.naturalWidth / (parseFloat(image.style.width) || image.naturalWidth);
-            const scale = dots * Math.min(width / image.naturalWidth, height / image.naturalHeight);
-            if (when === 'at first') worst.figures.push([+(scale * 100 / 72 * 13).toFixed(1), image.closest('figure').dataset.label]);
+            const scale = Math.min(width / image.naturalWidth, height / image.naturalHeight);
+            // A figure has 100 dots per inch; an explorer's frame what its bytes allow, told by the figure, its twin.
+            const twin = image.closest('figure').querySelector('.twin-picture img') || image;
+            const dots = 100 * Math.min(image.naturalWidth / twin.naturalWidth, image.naturalHeight / twin.naturalHeight);
+            if (when === 'at first') worst.figures.push([+(scale * dots / 72 * 13).toFixed(1), image.closest('figure').dataset.label]);
         }
     };
     const settle = slide => slide.querySelector('.explorer, .drawing') && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
