@@ -91,9 +91,8 @@ def arrow(
         "shrinkB": 1,
     }
     if text:
-        middle = [
-            (a + b) / 2 + c for a, b, c in zip(from_, to, read_point("beside", beside), strict=True)
-        ]
+        beside = read_point("beside", beside)
+        middle = [(a + b) / 2 + c for a, b, c in zip(from_, to, beside, strict=True)]
         ax.text(*middle, text, color=readable(color), ha="center", va="bottom")
     # After the boxes, whose borders are only then where they are drawn.
     return ax.annotate("", to, from_, arrowprops=properties, zorder=4)

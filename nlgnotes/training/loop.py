@@ -257,12 +257,7 @@ def _next_token_loss(model: nn.Module, batch: Any) -> Tensor:
         raise ValueError(f"draw must give a Batch; got {describe(batch)}")
     try:  # a layer of torch, say, names its own arguments
         logits = model(batch.inputs)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-        IndexError,
-    ) as error:
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise ValueError(
             f"model must give logits of the batch's inputs, {describe(batch.inputs)}; "
             f"{type(model).__name__} failed with {type(error).__name__}: {error}"

@@ -80,10 +80,8 @@ def explorer(
     >>> [frame.value for frame in text.children[1].children[1].children]
     ['1 of the cubes', '8 of the cubes']
     """
-    axes, play = (
-        read_stops(stops, {} if labels is None else labels, start),
-        check_flag("play", play),
-    )
+    axes = read_stops(stops, {} if labels is None else labels, start)
+    play = check_flag("play", play)
     frames, layout = {}, {}
     with _terminal() as terminal:
         every = list(combinations(axes))
