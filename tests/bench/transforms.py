@@ -19,6 +19,7 @@ DIVIDES = (
     "A division alone, which takes as long as the memory does: ours reads the scores a second time "
     "to refuse NaN, +inf and rows without a possible token."
 )
+SEARCHES = "A penalty here writes and searches a mask of all scores; theirs takes the ids."
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -40,6 +41,7 @@ def comparisons() -> Iterator[Comparison]:
         "repetition penalty 1.2",
         lambda: repetition_penalty(x, seen_tokens(said, VOCABULARY), 1.2),
         processors.RepetitionPenaltyLogitsProcessor(1.2),
+        note=SEARCHES,
     )
     chance = generator(0, "draws")
     yield Comparison(
