@@ -55,7 +55,7 @@ async () => {
             // A figure has 100 dots per inch; an explorer's frame what its bytes allow, told by the figure, its twin.
             const twin = image.closest('figure').querySelector('.twin-picture img') || image;
             const dots = 100 * Math.min(image.naturalWidth / twin.naturalWidth, image.naturalHeight / twin.naturalHeight);
-            if (when === 'at first') worst.figures.push([+(scale * dots / 72 * 13).toFixed(1), image.closest('figure').dataset.label]);
+            worst.figures.push([+(scale * dots / 72 * 13).toFixed(1), image.closest('figure').dataset.label]);
         }
     };
     const settle = slide => slide.querySelector('.explorer, .drawing') && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));

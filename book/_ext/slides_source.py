@@ -75,7 +75,8 @@ def _slide(title: str, body: str, name: str) -> Slide:
         elif kind == "then":
             later = True
         elif kind in SHOWN:
-            slide.parts.append(Part(kind, value, later or kind == "answer"))
+            after = kind == "answer" and bool(slide.parts)  # the first part is there at once
+            slide.parts.append(Part(kind, value, later or after))
         else:
             forms = ", ".join((*SHOWN, "minutes", "then", "note"))
             raise ValueError(

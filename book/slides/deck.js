@@ -14,11 +14,30 @@
   function fit(slide) {
     const body = slide.querySelector(".body");
     if (!body || !body.clientHeight) return;
-    for (let size = slide.matches(".has-figure, .has-explorer") ? 28 : LARGEST; size >= LEAST; size -= 2) {
+    const largest = !slide.matches(".has-figure, .has-explorer") ? LARGEST : slide.matches(".has-answer") ? LEAST : 28;
+    for (let size = largest; size >= LEAST; size -= 2) {
       slide.style.setProperty("--type", `${size}px`);
       if (body.scrollHeight <= body.clientHeight && body.scrollWidth <= body.clientWidth) break;
     }
+    place(slide, body);
     slide.fitted = true;
+  }
+  // An answer goes below its figure, or beside it, where the figure stays larger so.
+  const WIDTHS = [0, 230, 270, 310, 350, 390, 430]; // pixels of the answer's column; 0 is below
+  function place(slide, body) {
+    const answer = slide.querySelector(".answer-piece"), pictures = [...slide.querySelectorAll("figure img")];
+    if (!answer || !pictures.length) return;
+    const hidden = answer.classList.contains("fragment") && !answer.classList.contains("visible");
+    const scale = (width) => {
+      slide.classList.toggle("beside", width > 0);
+      slide.style.setProperty("--beside", `${width}px`);
+      const full = body.scrollHeight > body.clientHeight + 1 || answer.offsetHeight > body.clientHeight;
+      return full ? 0 : Math.max(...pictures.map((each) => Math.min(each.clientWidth / each.naturalWidth, each.clientHeight / each.naturalHeight)));
+    };
+    if (hidden) answer.classList.add("visible");
+    const scales = WIDTHS.map(scale), most = 0.999 * Math.max(...scales);
+    scale(scales[0] >= most ? 0 : WIDTHS.findLast((_, i) => scales[i] >= most)); // the widest column of those
+    if (hidden) answer.classList.remove("visible");
   }
   const typeset = () => window.MathJax?.startup?.promise ?? new Promise((done) => addEventListener("load", () => done(MathJax.startup?.promise)));
   Reveal.on("ready", async () => {

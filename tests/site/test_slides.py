@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 
 LECTURES = [file.stem for file in solutions.lectures()]
 SEEN = (Path(__file__).parent.parent / "slides_seen.js").read_text(encoding="utf-8")
-LEAST = 23.9  # pixels of letters of 13 points in a figure, the smallest, when its slide opens
+LEAST = 23.9  # pixels of the smallest letters in a figure, 13 points; with its answer too
 READY = "html[data-ready]"
 EXPLORED = "() => Reveal.getCurrentSlide().querySelector('.widget-readout').textContent"
 
