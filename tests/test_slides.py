@@ -1,6 +1,5 @@
 """The sources of the decks: one a lecture, 50 minutes, questions alone, and clear errors."""
 
-
 import pytest
 import slides_source
 import solutions
