@@ -2,7 +2,8 @@
 
 A slide begins with ``## Title``. A line ``name: value`` shows something of the lecture, and nothing
 of it is written again: ``figure: fig-sampling-board``. What stands below ``then:`` waits for a key,
-what stands below ``note:`` is the speaker's. Other lines are Markdown.
+and so does an answer that is not the first on its slide. What stands below ``note:`` is the
+speaker's. Other lines are Markdown.
 """
 
 import re

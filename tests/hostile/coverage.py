@@ -10,7 +10,7 @@ import nlgnotes
 FLOORS = {
     "decoding": ("decoding",),
     "equations": ("equations",),
-    "experiments": (  # of their 293 names those that sum up plain arguments at once
+    "experiments": (  # those that sum up plain arguments at once
         "experiments.calibration.scores",
         "experiments.mixture_of_experts.specialisation",
         "experiments.reasoning.selection",
@@ -36,7 +36,7 @@ FLOORS = {
     "training": ("training",),
     "widgets": ("widgets",),
 }
-# The other experiments and all recipes (22 names) train or measure for seconds to hours, on models
+# The other experiments and all recipes train or measure for seconds to hours, on models
 # and settings that the recipes choose; they call what the floors try, and have tests of their own.
 ELSEWHERE = ("experiments", "recipes")
 WITH_THE_LEDGER = ("claims.gathering",)  # see tests/claims
