@@ -20,6 +20,10 @@ DIVIDES = (
     "to refuse NaN, +inf and rows without a possible token."
 )
 SEARCHES = "A penalty here writes and searches a mask of all scores; theirs takes the ids."
+GUARDED = (
+    "The same, where theirs is asked for safe scores too: its own guard puts numbers in the place "
+    "of NaN and the infinities, ours refuses them."
+)
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -30,19 +34,21 @@ def comparisons() -> Iterator[Comparison]:
     row = partial(comparison, scores=x, said=said)
     temperature, top_k = processors.TemperatureLogitsWarper(0.7), processors.TopKLogitsWarper(50)
     top_p, min_p = processors.TopPLogitsWarper(0.9), processors.MinPLogitsWarper(0.05)
+    guard, chain = processors.InfNanRemoveLogitsProcessor(), processors.LogitsProcessorList
     yield row("temperature .7", lambda: Temperature(0.7)(x), temperature, note=DIVIDES)
+    guarded = chain([guard, temperature])
+    yield row("temperature .7, guarded", lambda: Temperature(0.7)(x), guarded, note=GUARDED)
     yield row("top-k, k = 50", lambda: TopK(50)(x), top_k)
     yield row("top-p, P = .9", lambda: TopP(0.9)(x), top_p, agree=same_nucleus)
     yield row("min-p, P = .05", lambda: MinP(0.05)(x), min_p)
     three = Sampler((Temperature(0.7), TopK(50), TopP(0.9)))
-    theirs = processors.LogitsProcessorList([temperature, top_k, top_p])
+    theirs = chain([temperature, top_k, top_p])
     yield row("the first three", lambda: three.transform(x), theirs, agree=same_nucleus)
-    yield row(
-        "repetition penalty 1.2",
-        lambda: repetition_penalty(x, seen_tokens(said, VOCABULARY), 1.2),
-        processors.RepetitionPenaltyLogitsProcessor(1.2),
-        note=SEARCHES,
-    )
+    penalty = processors.RepetitionPenaltyLogitsProcessor(1.2)
+    penalise = partial(penalised, x, said)
+    yield row("repetition penalty 1.2", penalise, penalty, note=SEARCHES)
+    guarded = chain([guard, penalty])
+    yield row("repetition penalty 1.2, guarded", penalise, guarded, note=GUARDED)
     chance = generator(0, "draws")
     yield Comparison(
         name="a draw from the scores",
@@ -55,6 +61,11 @@ def comparisons() -> Iterator[Comparison]:
         agree=partial(in_the_vocabulary, x),
         note=CHECKED,
     )
+
+
+def penalised(scores: Tensor, said: Tensor) -> Tensor:
+    """The scores less likely to repeat what was said, from the mask on."""
+    return repetition_penalty(scores, seen_tokens(said, VOCABULARY), 1.2)
 
 
 def comparison(
