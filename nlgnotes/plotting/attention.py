@@ -56,7 +56,7 @@ def attention_heatmap(weights, tokens: Sequence[str], *, masked=None, title: str
         look = {"facecolor": "#d9d9d9", "edgecolor": "#8c8c8c", "linewidth": 0, "hatch": "//"}
         # One path of all squares: a collection would draw the hatch anew for each of them.
         ax.add_artist(PathPatch(Path.make_compound_path_from_polys(squares), **look))
-        bar.ax.set_title("hatched:\nmasked")
+        bar.ax.set_title("hatched:\nmasked", pad=12)  # clear of the highest number
     ax.set_xticks(range(len(tokens)), tokens, rotation=90)
     ax.set_yticks(range(len(weights)), tokens[len(tokens) - len(weights) :])
     ax.set(xlabel="key", ylabel="query", title=title)
