@@ -43,7 +43,7 @@ def document_batch(documents: Any) -> Batch:
         documents: a ``Documents``, or anything with ``tokens`` and ``mask``, both ``[n, time]``.
 
     Returns:
-        int64 inputs and targets, and the documents' mask.
+        Inputs and targets, in the type of the tokens, and the documents' mask.
 
     Raises:
         ValueError: the mask is not boolean or not of the tokens' shape, or there is no token.

@@ -158,7 +158,7 @@ class ExerciseMinutes(Lectures):
         for name, notebook in self.lectures().items():
             found = course.exercises(notebook)
             stars = [[each for each in found if each.stars == n] for n in (1, 2, 3)]
-            minutes = sum(each.minutes or 0 for each in found)
+            minutes = sum(each.minutes or 0 for each in found if each.stars < 3)
             points = sum(each.points or 0 for each in found)
             totals = [totals[0] + len(found), totals[1] + points]
             counts = (str(len(each)) for each in stars)

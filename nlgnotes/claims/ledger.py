@@ -168,8 +168,10 @@ def _check_uncertainty(id: str, ours: Measured, replicated: str) -> None:
 
 def _margins(id: str, ours: Measured, margin: object) -> dict[str, Margin]:
     names = list(ours) if isinstance(ours, dict) else [""]
-    given = dict(margin) if isinstance(margin, Mapping) else dict.fromkeys(names, margin)
-    if list(given) != names or not all(isinstance(part, Margin) for part in given.values()):
+    given = dict.fromkeys(names, margin)
+    if isinstance(margin, Mapping):
+        given = {str(part): asked for part, asked in margin.items()}
+    if given.keys() != set(names) or not all(isinstance(part, Margin) for part in given.values()):
         raise ValueError(f"margin must be stated for each part of a finding ({id}); got {margin!r}")
     return given
 
@@ -179,7 +181,7 @@ def _control(id: str, ours: Measured, asked: dict[str, Margin], control: object)
         raise ValueError(f"control must be what it is and its number ({id}); got {control!r}")
     number = _measured(id, "control", control[1])
     if isinstance(ours, dict) != isinstance(number, dict) or (
-        isinstance(ours, dict) and list(ours) != list(number)
+        isinstance(ours, dict) and ours.keys() != number.keys()
     ):
         raise ValueError(f"control must have the parts of ours ({id}); got {control[1]!r}")
     return Control(str(control[0]), number, _passes(number, asked))
@@ -215,6 +217,8 @@ def _source(id: str, paper: str | None, source: str | None) -> str | None:
 
 def _measured(id: str, name: str, ours: object) -> Measured:
     if isinstance(ours, Mapping) and ours:
+        if len(ours) != len({str(part) for part in ours}):
+            raise ValueError(f"{name} must have one name for each part ({id}); got {list(ours)}")
         return {str(part): _number(id, name, number) for part, number in ours.items()}
     return _number(id, name, ours)
 
@@ -225,6 +229,6 @@ def _number(id: str, name: str, ours: object) -> Number:
     try:
         if not isinstance(ours, str):
             return float(ours)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         pass
     raise ValueError(f"{name} must be an Interval, a number or words ({id}); got {ours!r}")

@@ -14,9 +14,9 @@ __all__ = ["Margin", "above", "below", "within"]
 class Margin:
     """The open range in which the *whole* interval of a finding must lie.
 
-    An interval that is wider than another with the same estimate passes only if the narrower one
-    does: fewer data can make a claim fail, never hold. So a claim of "no difference" is the range
-    around 0 that is too small to matter (:func:`within`), and never an interval that holds 0.
+    An interval that contains another passes only if that one does: fewer data can make a claim
+    fail, never hold. So a claim of "no difference" is the range around 0 that is too small to
+    matter (:func:`within`), and never an interval that holds 0.
 
     ``low`` and ``high`` are finite or infinite, ``low < high``.
     """

@@ -113,8 +113,8 @@ def best_of_n_estimate(
     if not isinstance(reward, Tensor) or not reward.ndim:
         raise ValueError(f"reward must hold at least one sample; got {describe(reward)}")
     uniform = torch.zeros(reward.shape, dtype=torch.float64)
-    _, r = _checked(uniform, reward)
-    _, f = _checked(uniform, values, "values")
+    _, r = _checked(uniform, reward, log_name="reward")
+    _, f = _checked(uniform, values, "values", "reward")
     many = r.shape[-1]
     n = check_count("n", n, 1, many)
     i = torch.arange(1, many + 1, dtype=torch.float64)

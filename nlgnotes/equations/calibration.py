@@ -157,5 +157,6 @@ def _check_fits(name: str, shape: torch.Size, p: Tensor) -> None:
 
 def _check_null(p_null: Tensor) -> None:
     _check("p_null", p_null)
-    if float(p_null.min()) == 0:
-        raise ValueError("p_null must be above 0 everywhere; got 0: no weight can undo it")
+    if not bool((1 / p_null).isfinite().all()):
+        least = float(p_null.min())
+        raise ValueError(f"p_null must be above 0 everywhere; got {least:g}: no weight can undo it")

@@ -67,7 +67,7 @@ def total_variation(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
     tensor(0.2500, dtype=torch.float64)
     """
     _, _, p, q = _checked(log_p, log_q)
-    return 0.5 * (p - q).abs().sum(-1)
+    return (0.5 * (p - q).abs().sum(-1)).clamp(max=1.0)
 
 
 def jensen_shannon(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
@@ -99,7 +99,7 @@ def jensen_shannon(log_p: LogProbabilities, log_q: LogProbabilities) -> PerRow:
     if bool(neither.any()):
         x, y = x.masked_fill(neither, 0.0), y.masked_fill(neither, 0.0)
     log_m = torch.logaddexp(x, y) - math.log(2)
-    return 0.5 * (_kl(log_p, log_m, p) + _kl(log_q, log_m, q))
+    return (0.5 * (_kl(log_p, log_m, p) + _kl(log_q, log_m, q))).clamp(max=math.log(2))
 
 
 def _kl(log_p: Tensor, log_q: Tensor, p: Tensor) -> PerRow:

@@ -21,16 +21,17 @@ KINDS = ("k1", "k2", "k3")
 def kl_estimates(log_ratios: Float[Tensor, "*batch"], kind: str) -> Float[Tensor, "*batch"]:
     r"""One of the three estimates, of each draw.
 
-    As *values*, over draws from :math:`\pi`: k1 and k3 have the mean :math:`KL(\pi \|
-    \pi_{\mathrm{ref}})`, k2 has not; k1 may be negative, the others never are. As *losses*, with
+    As *values*, over draws from :math:`\pi`: k1 has the mean :math:`KL(\pi \|
+    \pi_{\mathrm{ref}})`, k3 too if the reference gives nothing to what :math:`\pi` cannot write
+    (else less), and k2 has not; k1 may be negative, the others never are. As *losses*, with
     the draws fixed and the gradient taken of k alone, the means are
 
     .. math:: \mathbb E[\nabla k_1] = 0, \qquad
               \mathbb E[\nabla k_2] = \nabla KL(\pi \| \pi_{\mathrm{ref}}), \qquad
               \mathbb E[\nabla k_3] = \nabla KL(\pi_{\mathrm{ref}} \| \pi),
 
-    for :math:`\ell` of the whole draw, from the present :math:`\pi`, where the reference gives
-    nothing to what :math:`\pi` cannot write. Of an answer's words taken one by one the last two do
+    for :math:`\ell` of the whole draw, from the present :math:`\pi`, and with that same
+    condition for k3. Of an answer's words taken one by one the last two do
     not hold: each word's gradient takes the words before it as given. As losses: Tang and Munos
     2025 (arXiv:2506.09477). Taught in: book/ppo.ipynb.
 

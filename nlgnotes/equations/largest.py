@@ -68,9 +68,9 @@ def sorted_downwards(x: Float[Tensor, "rows vocab"]) -> Float[Tensor, "rows voca
     tensor([[3., 2., 1.]])
     """
     _check("x", x)
-    if x.device.type != "cpu" or x.dtype not in PLAIN:
+    if x.device.type != "cpu" or x.dtype not in PLAIN or x.requires_grad:
         return x.sort(-1, descending=True).values
-    return torch.from_numpy(np.sort(x.detach().numpy(), -1)).flip(-1)
+    return torch.from_numpy(np.sort(x.numpy(), -1)).flip(-1)
 
 
 def drop_below(

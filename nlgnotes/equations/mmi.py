@@ -108,8 +108,8 @@ def mmi_bidi(
     finite = given.isfinite() & turned.isfinite()
     if bool((finite & score.isnan()).any()):
         raise ValueError(f"lam must leave the scores finite; got {lam:g}")
-    # Above 1 the first term's sign turns, and what is impossible both ways would be inf - inf.
-    return _impossible(torch.maximum(*torch.broadcast_tensors(given, turned)), score)
+    # Above 1 the first term's sign turns, and what is impossible after S would come first.
+    return _impossible(torch.minimum(*torch.broadcast_tensors(given, turned)), score)
 
 
 def mmi_switch_point(

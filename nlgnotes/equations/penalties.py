@@ -123,8 +123,8 @@ def presence_penalty(logits: Scores, seen: Seen, amount: SupportsFloat = LOG_THE
         New scores; what was -inf stays so.
 
     Raises:
-        ValueError: ``amount`` is not finite or makes a row no distribution; a row of ``logits``
-            holds NaN, +inf or no finite entry; ``seen`` is no booleans of its shape.
+        ValueError: ``amount`` is not finite or makes a logit infinite; a row of ``logits`` holds
+            NaN, +inf or no finite entry; ``seen`` is no booleans of its shape.
 
     >>> said = torch.tensor([True, True, False])
     >>> presence_penalty(torch.tensor([3.0, -2.0, 1.0]), said, amount=1)
@@ -155,12 +155,15 @@ def _changed(
     """
     at = _places(seen.flatten())
     flat = logits.flatten()
-    new = rule(flat.index_select(0, at))
+    old = flat.index_select(0, at)
+    new = rule(old)
     scores = flat.index_copy(0, at, new).view(logits.shape)
     # A penalty can overflow the precision; what it leaves finite makes no row ill. A sum is finite
     # only if all that it adds is.
     if not math.isfinite(float(new.detach().sum())):
         check_scores(f"logits after the penalty of {name} = {value:g}", scores)
+        if bool((new.isinf() & old.isfinite()).any()):
+            raise ValueError(f"{name} must leave finite logits finite; got {value:g}")
     return scores
 
 

@@ -179,7 +179,7 @@ def discounted_returns(
 
     Args:
         rewards: of each word, finite; what stands where padded is not looked at.
-        mask: where there is a word.
+        mask: where there is a word; a place without one ends the text before it.
         discount: :math:`\gamma`, in [0, 1]: 0 pays each word for itself only.
 
     Returns:

@@ -9,7 +9,7 @@ __all__ = ["at_least_float32"]
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """A tensor in float32 if it is in half precision, else as it is.
+    """A tensor in float32 if it is in half precision or of integers, else as it is.
 
     In float16 a sum stops growing where the next term is below half a unit in its last place (a
     uniform distribution over 70,000 tokens never reaches 1), and at 65,504 it becomes infinite.

@@ -157,9 +157,10 @@ def tilt_at_kl(
 
     def reached(exponent: float) -> float:
         policy = tilt(log_ref, reward, spread * math.exp(-exponent))
-        return float((policy.exp() * (policy - log_ref)).sum(-1).mean())
+        # What the reference never says has probability 0 and adds nothing.
+        ratio = (policy - log_ref.double()).masked_fill(policy == -math.inf, 0.0)
+        return float((policy.exp() * ratio).sum(-1).mean())
 
-    log_ref = log_ref.double().clamp(min=-1e4)  # what the reference never says stays at exactly 0
     low, high = -20.0, 14.0  # beta from far above the rewards' spread to far below
     lowest, highest = reached(low), reached(high)
     if not lowest < kl < highest:

@@ -136,7 +136,7 @@ class TopP(Transform):
 
     Holtzman et al. 2020 (arXiv:1904.09751). This is the smallest set of mass at least P, and is
     never empty. Equals sort by id. A sum that rounding leaves within 5e-7 of P counts as P, so that
-    P = .5 keeps one token of (.5, .3, .2); P = 1 changes nothing. Sums are taken in float64.
+    P = .5 keeps one token of (.5, .3, .2); P = 1 changes nothing. (Of float64 scores: 9e-16.)
 
     Args:
         p: the mass P, in (0, 1].
@@ -177,7 +177,7 @@ class MinP(Transform):
 
     Nguyen et al. 2024 (arXiv:2407.01082), P = ``p``. A token that stands exactly at the threshold
     is kept, also where rounding of the logarithms leaves it below: half a unit in the last place of
-    each of the two, and 5e-7.
+    each of the two, and 5e-7 (of float64 scores 9e-16).
 
     Args:
         p: the ratio P, in [0, 1]: 0 keeps all, 1 the top and its equals.

@@ -28,7 +28,7 @@ def urn_log_prior(
 
     Raises:
         ValueError: labels that are no int64 ids below ``kinds``, ``kinds`` below 1, ``burst``
-            below 0 or ``decay`` outside [0, 1].
+            outside [0, 10⁶] or ``decay`` outside [0, 1].
 
     >>> urn_log_prior(torch.tensor([[0, 0, 1]]), 2, 1.0, 0.5).exp()[0, :, 0]
     tensor([0.5000, 0.6667, 0.7143], dtype=torch.float64)

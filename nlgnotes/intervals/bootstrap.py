@@ -1,6 +1,6 @@
 r"""Confidence intervals by the bootstrap: resampling units with replacement, and percentiles.
 
-The plain percentiles of few units are too narrow: 84 % of normal means at n = 5, 91 % at 10. The
+The plain percentiles of few units are too narrow: 84 % of normal means at n = 5, 90 % at 10. The
 levels are therefore expanded (Hesterberg 2014, arXiv:1411.5279): instead of the normal quantile z
 stands :math:`\sqrt{n / (n - 1)}\; t_{n-1}`, so that a mean of symmetric data gets about Student's
 interval. From n = 1000 on the levels of 95 % are within .0002 of 2.5 and 97.5 %.

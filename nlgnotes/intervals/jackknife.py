@@ -50,7 +50,7 @@ def jackknife_draws(
     groups = min(check_count("groups", groups, 2), n)  # more groups than units are empty
     all_units = np.arange(n)
     group = all_units % groups
-    kept = [all_units] + [all_units[group != g] for g in range(min(groups, n))]
+    kept = [all_units] + [all_units[group != g] for g in range(groups)]
     draws = read_numbers("statistic", [read_numbers("statistic", statistic(k)) for k in kept])
     check_finite("statistic of all units and without each group", draws)
     return draws

@@ -27,18 +27,19 @@ def mean_interval(
     n - 1).
 
     *Ties.* Where more than half of the values are equal to one c, a sample shows too little of the
-    others. Then *s* is computed as if, at the largest distance m from c that was seen, one more
-    value lay on either side, c - m and c + m (three, if fewer than five values differ from c). With
+    others. Then the error is :math:`s / \sqrt m`, divisor m, of m values: those seen and, at the
+    largest distance from c, one more on either side of it (three, if fewer than five values differ
+    from c); the quantile stays :math:`t_{n-1}`. With
     80 % ties, Student's interval covers 79 to 96 % at n = 10 and 91 to 95 % at n = 97; this one 85
     to 98 % and 95 to 98 %. So prefer more units to an interval from few that differ.
 
     *Equal values* say nothing of their spread, and are refused. Only where ``bounds`` are known is
     there an interval: another value is at most as frequent as ``binomial_interval(0, n).high``.
 
-    *Zeros and ones*: Student's interval covers 55 % at n = 16 and p = .05. They are refused, for
+    *Zeros and ones*: Student's interval covers 56 % at n = 16 and p = .05. They are refused, for
     :func:`binomial_interval`; shares that happen to be all 0 or 1 get it with ``bounds=(0, 1)``.
 
-    *Skewed values*: for exponential ones it covers 89 % at n = 5 and 92 % at n = 20.
+    *Skewed values*: for exponential ones it covers 88 % at n = 5 and 92 % at n = 20.
 
     Args:
         values: one number per independent unit, at least two.

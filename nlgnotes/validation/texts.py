@@ -17,6 +17,8 @@ __all__ = [
     "is_int64",
 ]
 
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
 
 def is_int64(value: object) -> bool:
     """Whether a value is a tensor of int64, which is what ids and lengths are stored in."""
@@ -38,11 +40,12 @@ def check_id_lists(name: str, lists: object) -> list[list[int]]:
 
 def _id_list(name: str, ids: object) -> list[int]:
     try:
-        row = torch.tensor(list(ids))
+        ids = list(ids)
+        row = torch.zeros(0, 0) if any(isinstance(i, bool) for i in ids) else torch.tensor(ids)
     except (TypeError, ValueError, RuntimeError):
         row = torch.zeros(0, 0)
     # torch would cut 1.5 to 1 without a word; a list of nothing has floating point for a dtype.
-    whole = row.dtype in (torch.int64, torch.int32) or not row.numel()
+    whole = row.dtype in WHOLE or not row.numel()
     if row.dim() != 1 or not whole:
         raise ValueError(f"{name} must hold lists of integers; got {shown(ids)}")
     return row.tolist()

@@ -16,8 +16,8 @@ ROWS, VOCABULARY = 64, 50257
 SAID = 200  # tokens in each row that a penalty has seen
 CHECKED = "Ours also refuses NaN, +inf and rows without a possible token."
 DIVIDES = (
-    "A division alone, which takes as long as the memory does: ours reads the scores a second time "
-    "to refuse NaN, +inf and rows without a possible token."
+    "Temperature is a division alone, which takes as long as the memory does: ours reads the "
+    "scores a second time to refuse NaN, +inf and rows without a possible token."
 )
 SEARCHES = "A penalty here writes and searches a mask of all scores; theirs takes the ids."
 GUARDED = (
