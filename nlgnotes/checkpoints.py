@@ -70,7 +70,8 @@ class Checkpoint:
 def available(folder: str | Path | None = None) -> tuple[str, ...]:
     """The checkpoints in a folder (the shipped ones when None), sorted."""
     root = FOLDER if folder is None else check_path("folder", folder)
-    return tuple(sorted(p.parent.name for p in root.glob("*/config.json")))
+    found = (p.parent.name for p in root.glob("*/config.json"))
+    return tuple(sorted(name for name in found if not name.startswith(".")))  # no drafts
 
 
 def save(
@@ -117,6 +118,9 @@ def save(
         _check_words("words", words, model.config.vocab_size)
     else:
         _check_tokenizer("tokenizer", tokenizer, model.config.vocab_size)
+    for name, values in (("recipe", recipe), ("metrics", metrics)):
+        if values is not None and not isinstance(values, Mapping):
+            raise ValueError(f"{name} must be a mapping; got {type(values).__name__}")
     history = _check_history("history", {} if history is None else history)
     data = tensor_bytes(_stored(model, dtype))
     if len(data) > WEIGHTS_LIMIT:

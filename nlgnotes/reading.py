@@ -48,11 +48,12 @@ def read_bytes(path: str | Path, limit: int) -> bytes:
             raise ValueError(f"{path} must have at most {limit} bytes; it has {size}")
         with path.open("rb") as file:
             # One byte more than its size says: a file under /proc says 0.
-            data = file.read(min(limit, max(size, UNSIZED)) + 1)
+            most = min(limit, max(size, UNSIZED))
+            data = file.read(most + 1)
     except OSError as error:
         raise _reason(path, error) from None
-    if len(data) > limit:  # it has grown, or its size was a lie, as under /proc
-        raise ValueError(f"{path} must have at most {limit} bytes; it has more")
+    if len(data) > most:  # it has grown, or its size was a lie, as under /proc
+        raise ValueError(f"{path} must have at most {most} bytes; it has more")
     return data
 
 

@@ -454,3 +454,12 @@ def test_whatever_is_changed_only_the_promised_errors_come_out(tmp_path, kind):
     seen = json.loads(done.stdout)
     # Not every change is one: some hit a metric, a word or the last digits of a weight.
     assert seen["ValueError"] > 150 and seen["FileNotFoundError"] > 0 and seen["loads"] > 0, seen
+
+
+def test_a_recipe_that_could_not_be_loaded_is_refused(saved):
+    model, folder = saved
+    before = checkpoints.load(folder).digest
+    for wrong in ({"recipe": [1, 2]}, {"metrics": ((1, 2),)}):
+        with pytest.raises((ValueError, TypeCheckError)):
+            checkpoints.save(folder, model, words=WORDS, **wrong)
+    assert checkpoints.load(folder).digest == before

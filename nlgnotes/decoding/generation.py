@@ -136,8 +136,9 @@ def generate(
             scores = logits
             if not (known and penalty is None):
                 check_scores("logits", logits)
+                scores = logits.clone()  # a function of one's own may write into it
             if penalty is not None:
-                scores = penalty(logits, seen)
+                scores = penalty(scores, seen)
                 _check_alike("penalty", scores, logits)
                 check_scores("the penalty's scores", scores)
             if not plain:
@@ -232,7 +233,8 @@ def _read_prompt(model: Any, prompt: Tensor, capacity: int) -> tuple[Tensor, Any
         unique, which = prompt.unique(dim=0, return_inverse=True)
         if 2 * len(unique) <= len(prompt):
             logits, cache = next_logits(model, unique, model.empty_cache(len(unique), capacity))
-            return logits[which], cache.rows(which)
+            if hasattr(cache, "rows"):
+                return logits[which], cache.rows(which)
     return next_logits(model, prompt, model.empty_cache(len(prompt), capacity))
 
 

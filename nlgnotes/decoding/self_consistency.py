@@ -10,6 +10,8 @@ from nlgnotes.validation import check_count, check_floats, check_ids, describe, 
 
 __all__ = ["answer_counts", "majority_vote", "subset_vote_accuracy", "vote_accuracy"]
 
+MOST = 170  # samples: the factorial of one more is beyond float64
+
 
 def answer_counts(
     answers: Int64[Tensor, "questions samples"], choices: int
@@ -87,18 +89,18 @@ def vote_accuracy(
         probs: of each answer; a row may sum to less than 1, the rest are samples without an
             answer, which do not vote.
         right: the right answer's id.
-        samples: n.
+        samples: n, at most 170.
 
     Raises:
         ValueError: probabilities that are negative or sum to more than 1, an id outside, or
-            ``samples`` below 1.
+            ``samples`` outside [1, 170].
 
     Two votes that agree or tie: .6² + 2 · .6 · .4 / 2 = .6.
 
     >>> vote_accuracy(torch.tensor([[0.6, 0.4]]).double(), torch.tensor([0]), 2)
     tensor([0.6000], dtype=torch.float64)
     """
-    samples = check_count("samples", samples)
+    samples = check_count("samples", samples, 1, MOST)
     check_floats("probs", probs)
     if probs.dim() != 2 or not probs.numel():
         raise ValueError(f"probs must be of shape [questions, choices]; got {tuple(probs.shape)}")

@@ -23,14 +23,14 @@ def cross_attention_shapes(name: str, width: int) -> Iterator[tuple[str, tuple[i
 
 
 class CrossAttention(nn.Module):
-    """From the decoder into the source: ``x + attention(norm(x), source)``, without positions.
+    r"""From the decoder into the source: ``x + attention(norm(x), source)``, without positions.
 
     The query comes from the stream as the same layer's self-attention has just left it; keys and
     values from the encoder. No biases.
 
     Args:
         width, heads: of the residual stream, and of the attention.
-        layers: of the decoder; what writes into the stream starts smaller by its root.
+        layers: L of the decoder; what writes into the stream starts smaller by :math:`\sqrt{2L}`.
         generator: where the initial weights are drawn from.
 
     Raises:

@@ -43,7 +43,9 @@ class BlockWeights(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StepWeights:
-    """A decoder's weights as :func:`read_one` takes them; they are those of when it was made.
+    """A decoder's weights as :func:`read_one` takes them: queries' and keys' as when it was made.
+
+    The others are the model's own: a cache does not outlive an update of its model.
 
     Args:
         blocks: of each layer.

@@ -28,7 +28,8 @@ def expert_capacity(tokens: int, experts: int, factor: float | int) -> int:
     (2, 1, 3)
     """
     tokens, experts = check_count("tokens", tokens), check_count("experts", experts)
-    return math.ceil(min(tokens, check_positive("factor", factor) * tokens / experts))
+    share = min(tokens, check_positive("factor", factor) * tokens / experts)
+    return max(1, math.ceil(round(share, 9)))  # 1.1 * 100 is a last digit more than 110
 
 
 def expert_choice(
@@ -47,7 +48,7 @@ def expert_choice(
         capacity: how many tokens an expert takes, from 1 to the number of tokens.
 
     Returns:
-        The chosen tokens' places in their group, best first, and their gates, in (0, 1).
+        The chosen tokens' places in their group, best first, and their gates, in (0, 1].
 
     Raises:
         ValueError: scores that are no logits, or a capacity out of range.
@@ -69,7 +70,7 @@ def expert_choice_answer(
 ) -> Float[Tensor, "batch time width"]:
     """What a layer of experts answers if its experts choose, among the tokens of each row.
 
-    A token that no expert chose gets zeros: in a residual block it passes as it came. Not causal:
+    A token that no expert chose gets zeros, or the shared experts' answer alone. Not causal:
     whether an expert takes a token depends on all tokens of its row, the later ones included.
     Taught in: book/fine-grained-experts.ipynb.
 

@@ -116,7 +116,7 @@ def expert_products(
     inner, outer = matrices.shape[1:]
     size = rows.element_size()
     if rows.dtype in GROUPED and not inner * size % ALIGNED and not outer * size % ALIGNED:
-        return F.grouped_mm(rows, matrices, offs=counts.cumsum(0).int())
+        return F.grouped_mm(rows.contiguous(), matrices, offs=counts.cumsum(0).int())
     parts = zip(rows.split(counts.tolist()), matrices.unbind(0), strict=True)
     return torch.cat([part @ matrix for part, matrix in parts])
 
@@ -244,7 +244,7 @@ class MoELayer(nn.Module):
         chosen = routing.chosen.masked_fill(~routing.kept, self.experts).flatten()
         order = chosen.argsort(stable=True)[: int(routing.kept.sum())]
         counts = torch.bincount(chosen[order], minlength=self.experts)
-        tokens = order // self.k
+        tokens = order // routing.chosen.shape[1]
         # As x[tokens] to the last bit, and several times as fast.
         answers = expert_networks(x.index_select(0, tokens), self.up, self.down, counts)
         weighted = answers * routing.weights.flatten()[order, None]

@@ -134,12 +134,13 @@ def from_transformers(name: str) -> tuple[Pretrained, Any]:
         name: of a model there, or a folder. Only safetensors are read, never pickle.
 
     Returns:
-        The model, and its tokenizer; None where the folder has none.
+        The model, and its tokenizer; None where the folder has none, or one of no ids.
 
     Raises:
         ImportError: ``transformers`` is not installed.
-        FileNotFoundError: there is no such model, here or on the network.
-        ValueError: its files are not what ``transformers`` writes.
+        FileNotFoundError: there is no such model, here or on the network, or its configuration
+            cannot be read.
+        ValueError: its weights are not what ``transformers`` writes.
     """
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -163,4 +164,6 @@ def from_transformers(name: str) -> tuple[Pretrained, Any]:
         tokenizer = None  # a folder with weights alone is enough to generate ids
     except Exception as error:
         raise ValueError(f"transformers cannot read the tokenizer {name!r}; {error}") from error
+    if tokenizer is not None and not tokenizer.vocab_size:
+        tokenizer = None  # one that `transformers` made of nothing
     return Pretrained(model.eval()), tokenizer

@@ -41,8 +41,12 @@ class RewardModel(Decoder):
         check_kind("model", model, Decoder)
         # The weights that are drawn here are replaced in the next line.
         made = cls(model.config, torch.Generator().manual_seed(0))
-        made.load_state_dict(model.state_dict(), strict=False)
-        return made
+        found = made.load_state_dict(model.state_dict(), strict=False)
+        if found.unexpected_keys or set(found.missing_keys) - {"head"}:
+            raise ValueError(
+                f"model must have a decoder's weights and no others; got {type(model).__name__}"
+            )
+        return made.to(model.embedding.dtype)
 
     def unembed(self, hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch one"]:
         """The reward of the text up to each position."""

@@ -3,7 +3,6 @@
 import torch
 from jaxtyping import Float, Real
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from nlgnotes.validation import check_count, check_floats, check_positive, describe
 
@@ -203,9 +202,11 @@ class _SplitRotary(torch.autograd.Function):
         return *out.unbind(2), qkv[:, :, 2]
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, dq, dk, dv):
         turn, flip = ctx.saved_tensors
+        if torch.is_grad_enabled():  # of `create_graph`: a second derivative flows through this
+            parts = [d.flatten(2) * turn - _swapped(d).flatten(2) * flip for d in (dq, dk)]
+            return torch.stack((*(part.view_as(dv) for part in parts), dv), 2), None, None
         out = dq.new_empty(*dq.shape[:2], 3, *dq.shape[2:])
         # The transpose of a rotation turns back.
         for place, d in enumerate((dq, dk)):

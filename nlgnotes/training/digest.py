@@ -32,7 +32,7 @@ def batch_digest(value: Any) -> str:
 
 
 def _add(digest: Any, value: Any) -> None:
-    """Feed a value to a hash, so that different values feed different bytes."""
+    """Feed a value to a hash."""
     if isinstance(value, Tensor):
         digest.update(f"tensor {value.dtype} {tuple(value.shape)} ".encode())
         plain = value.detach().cpu().contiguous().flatten()

@@ -33,7 +33,7 @@ class History:
             digits: decimals of a loss.
 
         Returns:
-            ``loss``, the mean of each twentieth of the run (a shorter stretch may follow), and
+            ``loss``, the means of stretches of a twentieth of the steps, rounded downwards, and
             ``seconds``.
 
         >>> History(40, (3.0, 1.0) * 20, 0, 1.23).summary()["loss"][:2]

@@ -101,6 +101,10 @@ def correct_answers(
     for name, lists in (("prompts", prompts), ("answers", answers)):
         if not isinstance(lists, Sequence):
             raise ValueError(f"{name} must hold lists of integers; got {describe(lists)}")
+    if len(prompts) != len(answers):
+        raise ValueError(
+            f"answers must be one for each of {len(prompts)} prompts; got {len(answers)}"
+        )
     for start in range(0, max(1, len(prompts)), rows):
         part = slice(start, start + rows)
         batch = answer_batch(prompts[part], answers[part])

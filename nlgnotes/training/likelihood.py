@@ -21,6 +21,8 @@ from nlgnotes.validation import (
 
 __all__ = ["next_token_loss", "target_log_probs", "token_nll"]
 
+NONE = -(2**63)  # no target is left out of a loss; torch's own default is -100
+
 
 def next_token_loss(
     logits: Float[Tensor, "batch time vocab"],
@@ -57,10 +59,10 @@ def next_token_loss(
         )
     try:
         if bool(mask.all()):
-            return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=NONE)
         if not bool(mask.any()):
             raise ValueError(f"mask must be True somewhere; got none of shape {tuple(mask.shape)}")
-        return F.cross_entropy(logits[mask], targets[mask])
+        return F.cross_entropy(logits[mask], targets[mask], ignore_index=NONE)
     except (IndexError, RuntimeError):
         # Asked only when it is too late: a pass over the targets at every step is not free.
         check_ids("targets", targets[mask], targets[mask].shape, logits.shape[-1])

@@ -60,7 +60,7 @@ def adapt(
         weights: the initialisation, ``[in, out]`` and ``[1, out]`` by turns, or one of each task.
         shown: the examples.
         step_size: alpha, at least 0.
-        steps: how many; 0 gives each task a copy.
+        steps: how many; 0 gives each task a view of the initialisation.
         second_order: keep the graph of the gradient, so that a derivative of what comes out goes
             through it. Without it the gradient is a constant: first-order MAML.
 

@@ -61,7 +61,7 @@ class Rollout:
         tokens: prompt and answer.
         log_probs, reference: of the answers' words, under the policy that wrote them (or what it
             is scored as), and under the reference.
-        values, advantages: of the words' states, and of the words.
+        values, advantages: of the words' states (0 without a critic), and of the words.
         scores: of the answers, without the penalty.
         distributions: log-probabilities of every word in every state.
     """
@@ -138,8 +138,9 @@ def collect(
     rewards = penalised_rewards(scores, log_probs - known, mask, s.beta)
     if s.critic:
         advantages = generalised_advantages(rewards, values, mask, s.discount, s.decay)
-    else:
+    else:  # nothing is subtracted: the value has its target, the reward, for itself
         advantages = rewards.sum(1, keepdim=True).expand_as(rewards)
+        values = torch.zeros_like(values)
     return Rollout(rows, tokens, log_probs, known, values, advantages, scores, distributions)
 
 
@@ -190,7 +191,7 @@ def update(
         whole = _trust_region(actor, rollout, policy, s)
     for _ in range(s.epochs):
         shares = []
-        for rows in torch.randperm(s.batch, generator=generator).chunk(s.minibatches):
+        for rows in torch.randperm(s.batch, generator=generator).tensor_split(s.minibatches):
             distributions, values = actor(rollout.tokens[rows], s.words)
             log_probs = distributions.gather(-1, chosen[rows])[..., 0]
             old, advantages = rollout.log_probs[rows], rollout.advantages[rows]

@@ -97,7 +97,7 @@ def document_nats(
 ) -> tuple[Float64[Tensor, " texts"], Float64[Tensor, " texts"]]:
     """What each document costs in nats, and how many tokens it has, ``<eos>`` counted in both.
 
-    Each token is read after at least half a context, or all that stands before it.
+    Each token is read after ``<eos>`` and at least half a context, or all that stands before it.
 
     Args:
         model: tokens to logits, with ``config.context`` of at least 2.
@@ -117,7 +117,7 @@ def document_nats(
     for i, ids in enumerate([*tokenizer.encode(t), 0] for t in texts):
         pieces += [
             (ids[b : b + context], i, half if b else 0)
-            for b in range(0, max(1, len(ids) - half), half)
+            for b in range(0, max(1, len(ids) - half), context - half)
         ]
     pieces.sort(key=lambda piece: len(piece[0]))  # like lengths together: little padding
     for start in range(0, len(pieces), 32):

@@ -97,7 +97,7 @@ def trust_region_step(
         radius: :math:`\delta`, the most that the divergence may become.
         iterations: of the conjugate gradient.
         damping: added to the diagonal of H, which need not be definite.
-        halvings: how often the step is shortened before it is given up.
+        halvings: how many lengths are tried, each half of the one before.
 
     Returns:
         ``scale``: the share of the full step that was taken, 0 where none was; ``kl``: the

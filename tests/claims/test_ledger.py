@@ -207,3 +207,13 @@ def test_malformed_rows_are_refused(change, word):
     } | change
     with pytest.raises(ValueError, match=word):
         ledger().record(row.pop("id"), row.pop("kind"), row.pop("sentence"), **row)
+
+
+def test_parts_are_found_by_their_names():
+    book, two = ledger(), {1: 0.9, "b": 0.9}
+    asked, control = {"b": above(0.8), "1": above(0.4)}, ("none", {"b": 0.1, 1: 0.1})
+    assert finding(book, "parts", ours=two, margin=asked, control=control).holds
+    with pytest.raises(ValueError, match="one name for each part"):
+        finding(book, "twice", ours={1: 0.9, "1": 0.8}, margin=above(0))
+    with pytest.raises(ValueError, match="ours must be"):
+        finding(book, "huge", ours=10**400)

@@ -423,3 +423,10 @@ def test_arguments_of_another_kind_are_named_and_numbers_of_numpy_taken(plain):
     for name, (_, message) in PROMPTS.items():
         kind, said = answers[name]
         assert kind == "ValueError" and re.search(message, said), (name, said)
+
+
+def test_a_rule_that_writes_into_what_it_is_given_changes_no_evidence():
+    found = [go(sampler=rule) for rule in (lambda x, _: x.mul_(3), lambda x, _: x * 3)]
+    assert torch.equal(found[0].tokens, found[1].tokens)
+    assert torch.equal(found[0].log_probs, found[1].log_probs)
+    assert not torch.equal(found[0].log_probs, found[0].sampler_log_probs)

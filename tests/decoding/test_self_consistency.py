@@ -127,3 +127,10 @@ def test_ill_arguments_are_named():
         answer_counts(torch.tensor([[3]]), 3)
     with pytest.raises(ValueError, match="counts must be of shape"):
         majority_vote(torch.tensor([[-1, 2]]))
+
+
+def test_more_samples_than_float64_can_count_are_refused():
+    even = torch.tensor([[0.5, 0.5]]).double()
+    assert float(vote_accuracy(even, torch.tensor([0]), 170)) == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="samples must be"):
+        vote_accuracy(even, torch.tensor([0]), 171)

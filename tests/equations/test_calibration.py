@@ -84,3 +84,10 @@ def test_a_bias_is_added():
 def test_what_is_no_distribution_is_refused(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call(torch.tensor([0.6, 0.4]))
+
+
+def test_a_null_that_no_weight_can_undo_is_refused():
+    p, null = torch.tensor([0.5, 0.5]), torch.tensor([-95.0, 0.0]).softmax(-1)
+    for call in (prior_correction, softmax_calibration):
+        with pytest.raises(ValueError, match="no weight can undo it"):
+            call(p, null)

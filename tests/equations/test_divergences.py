@@ -173,3 +173,12 @@ def test_half_precision_is_summed_in_double(dtype):
     assert (
         kl_divergence(flat, flat) == total_variation(flat, flat) == jensen_shannon(flat, flat) == 0
     )
+
+
+def test_rounding_leaves_no_divergence_above_its_bound():
+    x = torch.randn(50, 400, generator=generator(0, "disjoint"))
+    p = torch.cat((x, torch.full_like(x, -math.inf)), -1).log_softmax(-1)
+    q = p.roll(400, -1)  # no token is possible under both
+    for x, y in ((p, q), (p.bfloat16(), q.bfloat16())):
+        assert float(total_variation(x, y).max()) <= 1
+        assert float(jensen_shannon(x, y).max()) <= math.log(2)

@@ -77,3 +77,9 @@ def test_a_gradient_passes_what_stays():
     y = drop_below(x, torch.zeros(1, 1, dtype=torch.float64))
     y.masked_fill(y == -INF, 0).sum().backward()
     assert torch.equal(x.grad != 0, x.detach() >= 0)
+
+
+def test_the_graph_is_kept_on_every_road():
+    x = torch.randn(1, 16, generator=generator(0, "graph")).requires_grad_()
+    for values in (largest(x, 1), largest(x, 2), sorted_downwards(x)):
+        assert values.requires_grad

@@ -188,3 +188,17 @@ def test_bad_arguments_are_named():
         lb.smooth_load(s, s, s + 1, 3)
     with pytest.raises(ValueError, match="same shape"):
         unwrap(lb.smooth_load)(s, s[:, :2], s + 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "dtype", "right"),
+    [
+        ([1.5e-4, 4.5e-4], torch.float16, 0.25),
+        ([5e-4, 6e-4], torch.float16, 1 / 121),
+        ([1e-22, 3e-22], torch.float32, 0.25),
+        ([1e25, 3e25], torch.float32, 0.25),
+    ],
+)
+def test_squared_cv_has_no_scale(amounts, dtype, right):
+    found = float(lb.squared_cv(torch.tensor(amounts, dtype=dtype)))
+    assert found == pytest.approx(right, rel=0.01)

@@ -136,3 +136,8 @@ def test_what_is_no_log_probability_is_refused(f):
     for g in (pointwise_mutual_information, mmi_switch_point):
         with pytest.raises(ValueError, match="no NaN or"):
             g(*[t(math.nan)] * (3 if g is pointwise_mutual_information else 4))
+
+
+def test_above_one_what_is_impossible_is_not_ranked_first():
+    assert mmi_bidi(t(-INF, -1.0), t(-2.0, -2.0), 1.5).tolist() == [-INF, -2.5]
+    assert mmi_bidi(t(-1.0, -1.0), t(-INF, -2.0), 1.5).tolist() == [-INF, -2.5]

@@ -188,3 +188,11 @@ def test_scores_and_gradient_are_those_of_where(dtype, share):
         out = act(leaf, seen.view(5, 7), 1.5)
         found.append((out.detach(), *torch.autograd.grad(out.square().sum(), leaf)))
     assert all(map(torch.equal, *found))
+
+
+def test_what_falls_out_of_the_precision_is_refused():
+    said = torch.tensor([True, False])
+    with pytest.raises(ValueError, match="theta must leave finite logits finite"):
+        repetition_penalty(torch.tensor([-40000.0, 1.0]).half(), said, 2)
+    with pytest.raises(ValueError, match="theta must leave finite logits finite"):
+        ctrl_penalty(torch.tensor([-3e38, 1.0]), said, 0.1)

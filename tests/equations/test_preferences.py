@@ -109,3 +109,12 @@ def test_ill_arguments_are_refused():
         pairwise_loss(torch.zeros(2), torch.zeros(3))
     with pytest.raises(ValueError, match="rewards must rank"):
         plackett_luce_log_prob(torch.zeros(2, 0))
+
+
+def test_a_kl_that_only_a_forbidden_answer_would_reach_is_refused():
+    log_ref, reward = torch.tensor([[0.5, 0.5, 0.0]]).log(), torch.tensor([[0.0, 1.0, 5.0]])
+    law, _ = tilt_at_kl(log_ref, reward, 0.6)
+    assert float(kl_divergence(law, log_ref)) == pytest.approx(0.6, abs=1e-6)
+    assert law[0, 2] == -math.inf
+    with pytest.raises(ValueError, match="kl must lie in"):
+        tilt_at_kl(log_ref, reward, 1.0)  # of what may be said no law is farther than log 2

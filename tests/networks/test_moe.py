@@ -193,3 +193,16 @@ def test_bad_arguments_are_named():
         unwrap(MoELayer.__init__)(layer(), 8, 8, 2, 1, None)
     with pytest.raises(ValueError, match="capacity must"):
         layer().route(hidden(), capacity=0)
+
+
+def test_a_routing_of_another_k_is_answered_as_it_says():
+    x, one, two = hidden(), layer(k=1), layer(k=2)
+    routing = one.route(x)
+    torch.testing.assert_close(two.answer(x, routing), two.answer_densely(x, routing))
+
+
+def test_rows_that_are_not_contiguous_are_taken():
+    rows = torch.randn(16, 6, generator=generator(0, "rows"), dtype=torch.float32).t()
+    matrices, counts = torch.randn(2, 16, 8, generator=generator(0, "m")), torch.tensor([2, 4])
+    got = expert_products(rows, matrices, counts)
+    torch.testing.assert_close(got, expert_products(rows.clone(), matrices, counts))

@@ -1,7 +1,9 @@
 """A reward model: starts at 0, starts from a language model without changing it."""
 
+import pytest
 import torch
 
+from nlgnotes.networks.moe_decoder import MoEDecoder, MoEDecoderConfig
 from nlgnotes.networks.reward_model import RewardModel
 from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
@@ -26,3 +28,12 @@ def test_on_a_language_model_it_reads_as_that_model_reads():
         model.embedding.add_(1.0)
     assert language_model.embedding.grad is None
     assert not torch.equal(model.embedding, language_model.embedding)
+
+
+def test_a_model_of_other_weights_is_refused_and_a_double_one_stays_double():
+    experts = MoEDecoder(
+        MoEDecoderConfig(5, 6, width=16, layers=1, heads=2, hidden=32), generator(0)
+    )
+    with pytest.raises(ValueError, match="model must have a decoder's weights"):
+        RewardModel.on(experts)
+    assert RewardModel.on(Decoder(CONFIG, generator(0)).double()).embedding.dtype == torch.float64

@@ -121,3 +121,8 @@ def test_it_learns_and_rehearsal_is_part_of_the_loss():
     batch = answer_batch([[5]], [[6]])
     other = float(next_token_loss(a_model()(batch.inputs), batch.targets, batch.mask))
     assert len(calls) == 3 and losses[1] == pytest.approx((losses[0] + other) / 2, abs=1e-5)
+
+
+def test_answers_are_as_many_as_prompts():
+    with pytest.raises(ValueError, match="2; got 3|for each of 2"):
+        correct_answers(a_model(), [[1], [2]], [[3], [4], [5]], rows=2)

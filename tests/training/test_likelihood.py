@@ -120,3 +120,11 @@ def test_documents_of_another_vocabulary_are_refused():
 
     with pytest.raises(ValueError, match=r"documents must hold ids in \[0, 4\); got 0 to 4"):
         token_nll(Small(), DOCUMENTS)
+
+
+def test_no_target_is_left_out_without_a_word():
+    """torch's own loss passes over -100."""
+    for mask in ([[True, True]], [[True, False]]):
+        targets = torch.tensor([[-100, 3]])
+        with pytest.raises(ValueError, match="targets"):
+            next_token_loss(torch.zeros(1, 2, 4), targets, torch.tensor(mask))

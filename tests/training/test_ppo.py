@@ -59,6 +59,7 @@ def test_without_a_critic_each_word_is_paid_the_whole_reward():
     log_ratio = (rollout.log_probs - rollout.reference).sum(1)
     whole = rollout.scores - 0.5 * log_ratio
     assert torch.allclose(rollout.advantages, whole[:, None].expand(-1, 2), atol=1e-5)
+    assert not rollout.values.any()  # the value's target is the reward, not itself and the reward
 
 
 def test_the_words_may_be_drawn_from_another_distribution_than_is_scored():

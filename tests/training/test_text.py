@@ -47,17 +47,18 @@ def test_windows_are_pieces_of_the_documents_in_a_row(tokenizer):
         assert {tuple(w) for w in whole[:4].tolist()} <= starts, "half of them start at a document"
 
 
-def test_every_token_is_scored_once_with_at_least_half_a_context(tokenizer):
-    model = Decoder(
-        DecoderConfig(tokenizer.vocab_size, 8, 16, 1, 2, 32), generator(0, "weights")
-    ).eval()
+@pytest.mark.parametrize("longest", [7, 8])
+def test_every_token_is_scored_once_with_at_least_half_a_context(tokenizer, longest):
+    config = DecoderConfig(tokenizer.vocab_size, longest, 16, 1, 2, 32)
+    model = Decoder(config, generator(0, "weights")).eval()
+    half, step = longest // 2, longest - longest // 2
     found = text_metrics(model, tokenizer, TEXTS)
     total, tokens = 0.0, 0
     for text in TEXTS:
         ids = [0, *tokenizer.encode(text), 0]
         for t in range(1, len(ids)):
-            # A token in the second half of its window: pieces begin every 4 tokens.
-            begin = 0 if t <= 8 else 4 * ((t - 5) // 4)
+            # A token in the second half of its window: pieces begin every `step`.
+            begin = 0 if t <= longest else step * ((t - half - 1) // step)
             context = [0, *ids[begin + 1 : t]] if begin else ids[:t]
             with torch.no_grad():
                 total -= float(model(torch.tensor([context]))[0, -1].log_softmax(-1)[ids[t]])

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from nlgnotes.networks.transformer import Decoder, DecoderConfig
 from nlgnotes.randomness import generator
 from nlgnotes.training.trust_region import conjugate_gradient, trust_region_step
 
@@ -87,3 +89,34 @@ def test_without_a_gradient_nothing_moves_and_ill_numbers_are_refused():
             trust_region_step([theta], *flat, **own)
     with pytest.raises(ValueError, match="iterations"):
         conjugate_gradient(lambda v: v, torch.ones(1), 0)
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned", "none"])
+def test_the_second_derivative_of_a_decoder_is_a_difference_quotient(positions):
+    chance = generator(0, "curvature")
+    config = DecoderConfig(7, 6, width=8, layers=2, heads=2, hidden=16, positions=positions)
+    model = Decoder(config, chance).double()
+    parameters = list(model.parameters())
+    with torch.no_grad():
+        for each in parameters:
+            each.mul_(5)  # attention that is not even
+        tokens = torch.randint(7, (4, 6), generator=chance)
+        old = model(tokens).log_softmax(-1)
+    v = [torch.randn(p.shape, generator=chance, dtype=p.dtype) for p in parameters]
+
+    def slope(graph=False):
+        divergence = (old.exp() * (old - model(tokens).log_softmax(-1))).sum()
+        found = torch.autograd.grad(divergence, parameters, create_graph=graph)
+        return torch.cat([each.flatten() for each in found])
+
+    def moved(step):
+        with torch.no_grad():
+            for each, direction in zip(parameters, v, strict=True):
+                each.add_(step * direction)
+        return slope()
+
+    with sdpa_kernel(SDPBackend.MATH):
+        along = slope(graph=True) @ torch.cat([each.flatten() for each in v])
+        got = torch.cat([each.flatten() for each in torch.autograd.grad(along, parameters)])
+        want = (moved(1e-5) - moved(-2e-5)) / 2e-5
+    assert float((got - want).norm() / want.norm()) < 1e-3
