@@ -14,9 +14,9 @@ from pathlib import Path
 # Until all tests are collected: importing and rewriting make many objects and no garbage.
 gc.disable()
 
-from jaxtyping import install_import_hook  # noqa: E402
+import typed  # noqa: E402
 
-install_import_hook("nlgnotes", "beartype.beartype")
+typed.check("nlgnotes")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

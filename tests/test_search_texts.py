@@ -25,6 +25,14 @@ def test_a_page_without_sections_has_no_text():
     assert search_texts.sections("<p>words</p>") == []
 
 
+def test_code_is_read_without_its_colours_and_formulas_keep_their_marks():
+    code = '<div><pre><span></span><span class="n">x</span> <span class="o">=</span> 1\n</pre>'
+    term = '<dt class="sig py"><span class="pre">f</span>(x)<a class="headerlink">#</a></dt>'
+    formula = '<p><span class="math">\\(y\\)</span></p>'
+    page = f'<section id="s"><h1>S</h1>{code}</div><dl>{term}<dd>{formula}</dd></dl></section>'
+    assert search_texts.sections(page)[0]["text"] == "x = 1\nf(x)\ny"
+
+
 def test_each_term_of_a_glossary_is_found_by_itself():
     terms = "".join(
         f'<dt id="{i}">{t}</dt>' for i, t in (("kl", "KL divergence"), ("x", "KL 散度"))

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 from jupyter_cache.base import JupyterCacheAbstract
-from nlgnotes.files import write_whole
 
 from machine import cores
 from machine import processor as processor_name
@@ -66,6 +65,8 @@ def machine() -> str:
 
 def write(file: Path, measured: dict) -> None:
     """Write a table as JSON, whole or not at all."""
+    from nlgnotes.files import write_whole  # loads torch, which a site is built without
+
     write_whole(file, json.dumps(measured, indent=1, ensure_ascii=False) + "\n")
 
 

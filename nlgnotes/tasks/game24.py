@@ -4,7 +4,7 @@ A state is what is left to use, a multiset of numbers. A step takes two of them 
 difference, product or quotient in their place; three steps leave one number.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -50,15 +50,7 @@ LARGEST = 200
 
 _SIGNS = ("+", "-", "*", "/", "=")
 PROPOSE, VALUE, SURE, IMPOSSIBLE = "propose", "value", "sure", "impossible"
-WORDS = (
-    "<pad>",
-    *(str(n) for n in range(LARGEST + 1)),
-    *_SIGNS,
-    PROPOSE,
-    VALUE,
-    SURE,
-    IMPOSSIBLE,
-)
+WORDS = ("<pad>", *map(str, range(LARGEST + 1)), *_SIGNS, PROPOSE, VALUE, SURE, IMPOSSIBLE)
 """The vocabulary of the models that play, by id: one token a number, a sign or a word."""
 _IDS = {word: i for i, word in enumerate(WORDS)}
 STEP_TOKENS = 5
@@ -158,18 +150,18 @@ def moves(state: State) -> list[Step]:
     ['6 + 2 = 8', '6 - 2 = 4', '6 * 2 = 12', '6 / 2 = 3', '2 / 6 = 1/3']
     """
     _check_state("state", state)
-    found = []
-    for low, high in combinations(sorted(state), 2):
-        found += [
-            Step(high, "+", low, high + low),
-            Step(high, "-", low, high - low),
-            Step(high, "*", low, high * low),
-        ]
-        if low:
-            found.append(Step(high, "/", low, _plain(Fraction(high) / low)))
-        if high and low != high:
-            found.append(Step(low, "/", high, _plain(Fraction(low) / high)))
-    return list(dict.fromkeys(found))
+    pairs = combinations(sorted(state), 2)
+    return list(dict.fromkeys(Step(*step) for pair in pairs for step in _outcomes(*pair)))
+
+
+def _outcomes(low: Number, high: Number) -> Iterator[tuple[Number, str, Number, Number]]:
+    yield high, "+", low, high + low
+    yield high, "-", low, high - low
+    yield high, "*", low, high * low
+    if low:
+        yield high, "/", low, _plain(Fraction(high) / low)
+    if high and low != high:
+        yield low, "/", high, _plain(Fraction(low) / high)
 
 
 def reachable(state: State, target: Number = TARGET) -> bool:
@@ -182,14 +174,19 @@ def reachable(state: State, target: Number = TARGET) -> bool:
     """
     _check_state("state", state)
     _check_number("target", target)
-    return _reachable(state, target)
+    return _reachable(tuple(sorted(state)), target)
 
 
 @lru_cache(maxsize=2**19)
 def _reachable(state: State, target: Number) -> bool:
+    """For a sorted state; without a :class:`Step` for each of the many ways to try."""
     if len(state) == 1:
         return state[0] == target
-    return any(_reachable(_after(state, step), target) for step in moves(state))
+    return any(
+        _reachable(tuple(sorted((*state[:i], *state[i + 1 : j], *state[j + 1 :], made))), target)
+        for i, j in combinations(range(len(state)), 2)
+        for *_, made in _outcomes(state[i], state[j])
+    )
 
 
 def solving_steps(state: State, target: Number = TARGET) -> list[Step]:

@@ -31,7 +31,9 @@ def fresh(value: object) -> object:
     if isinstance(value, Axes):
         for other in {*value.figure.axes} - {value}:
             other.remove()  # a colour bar
-        value.clear()
+        if value.stale:  # something was drawn: most calls refuse before, and clearing is dear
+            value.clear()
+            value.stale = False
     if type(value) is dict:
         return {key: fresh(each) for key, each in value.items()}
     return value

@@ -1,5 +1,7 @@
 """A model of ``transformers`` behind our interface: its logits, and a cache that is a value."""
 
+import functools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,7 +24,10 @@ def gpt():
     return model
 
 
-MODEL = Pretrained(gpt())
+@functools.cache
+def small() -> Pretrained:
+    """One model for all tests, not made where they are only collected."""
+    return Pretrained(gpt())
 
 
 def tokens(batch, time, seed=0):
@@ -52,7 +57,7 @@ def test_without_transformers_the_error_says_so(monkeypatch):
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_every_branch_of_a_prefix_gives_its_own_logits(data):
-    known = [(MODEL.empty_cache(2, 12), tokens(2, 0))]
+    known = [(small().empty_cache(2, 12), tokens(2, 0))]
     for n in range(data.draw(st.integers(2, 7))):
         cache, read = data.draw(st.sampled_from(known))
         time = data.draw(st.integers(1, 3))
@@ -61,24 +66,27 @@ def test_every_branch_of_a_prefix_gives_its_own_logits(data):
         new = tokens(2, time, n)
         if data.draw(st.booleans()):
             cache, read = cache.rows(torch.tensor([1, 0])), read[[1, 0]]
-        logits, after = MODEL.step(new, cache)
+        logits, after = small().step(new, cache)
         known.append((after, torch.cat((read, new), 1)))
-        whole = MODEL(known[-1][1]).detach()[:, -time:]
+        whole = small()(known[-1][1]).detach()[:, -time:]
         torch.testing.assert_close(logits, whole, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: MODEL(tokens(1, 17)), "context of 16; got 17"),
-        (lambda: MODEL(tokens(1, 2) + 11), r"tokens must hold ids in \[0, 11\)"),
-        (lambda: MODEL.step(tokens(1, 2) + 11, MODEL.empty_cache(1)), r"ids in \[0, 11\)"),
-        (lambda: MODEL.step(tokens(2, 1), MODEL.empty_cache(1)), "like the cache"),
-        (lambda: MODEL.step(tokens(1, 3), MODEL.empty_cache(1, 2)), "capacity of 2; got 3 after 0"),
-        (lambda: MODEL.step(tokens(1, 3), Pretrained(gpt()).empty_cache(1)), "another model's"),
-        (lambda: MODEL.empty_cache(1, 17), "context of 16; got 17"),
-        (lambda: MODEL.empty_cache(0), "batch must be an integer"),
-        (lambda: MODEL.empty_cache(1).rows(torch.tensor([1])), r"rows in \[0, 1\); got 1 to 1"),
+        (lambda: small()(tokens(1, 17)), "context of 16; got 17"),
+        (lambda: small()(tokens(1, 2) + 11), r"tokens must hold ids in \[0, 11\)"),
+        (lambda: small().step(tokens(1, 2) + 11, small().empty_cache(1)), r"ids in \[0, 11\)"),
+        (lambda: small().step(tokens(2, 1), small().empty_cache(1)), "like the cache"),
+        (
+            lambda: small().step(tokens(1, 3), small().empty_cache(1, 2)),
+            "capacity of 2; got 3 after 0",
+        ),
+        (lambda: small().step(tokens(1, 3), Pretrained(gpt()).empty_cache(1)), "another model's"),
+        (lambda: small().empty_cache(1, 17), "context of 16; got 17"),
+        (lambda: small().empty_cache(0), "batch must be an integer"),
+        (lambda: small().empty_cache(1).rows(torch.tensor([1])), r"rows in \[0, 1\); got 1 to 1"),
     ],
 )
 def test_bad_arguments_are_named(call, message):
