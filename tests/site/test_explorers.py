@@ -232,7 +232,7 @@ def test_one_of_explorer_and_twin_is_seen_under_one_number(lecture):
         assert caption.is_visible() and caption.query_selector(".caption-number")
     lecture.page.emulate_media(media="print")
     assert lecture.page.evaluate(SHOWN) == [[False, True]] * len(shown)
-    lecture.page.emulate_media(media="screen")
+    lecture.page.emulate_media(media="null")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
