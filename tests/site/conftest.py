@@ -68,7 +68,9 @@ class Visit:
 
     def _prepare(self) -> None:
         self.preferred = self.scheme
-        self.page.emulate_media(media="null", color_scheme=self.scheme)
+        # From its folder for a reader who wants no motion: colours change in one frame.
+        motion = "reduce" if self.root.startswith("file:") else "no-preference"
+        self.page.emulate_media(media="null", color_scheme=self.scheme, reduced_motion=motion)
         self.page.set_viewport_size(WINDOW)
 
     def answer(self, html: str) -> None:
@@ -117,14 +119,13 @@ class Visit:
         self.page.evaluate(FADED)
 
     def as_opened(self) -> "Visit":
-        """Undo what a test did to the page: folds, window, address, medium, colours."""
+        """Undo what a test did to the page: folds, address, medium, colours."""
         # Another page may have been opened in front of it, and Chromium slows one that is behind.
         self.page.bring_to_front()
         self.page.evaluate("dispatchEvent(new Event('afterprint'))")
         self.page.emulate_media(media="null")
         self.prefer(self.scheme)
         self.page.evaluate(AS_OPENED)
-        self.window(**WINDOW)
         return self
 
     def __enter__(self) -> "Visit":
@@ -181,9 +182,12 @@ def kept() -> dict[str, Visit]:
 
 @pytest.fixture(scope="module")
 def shared(browser, visit, roots, kept):
-    """A page, from its folder in the light or over http in the dark; one page is kept."""
+    """A page, from its folder in the light or over http in the dark; one page is kept.
 
-    def go(page: str, how: str = "file") -> Visit:
+    It has the window asked for: a change of its width lays the page out anew.
+    """
+
+    def go(page: str, how: str = "file", window: dict = WINDOW) -> Visit:
         if any(here.page.context.browser is not browser for here in kept.values()):
             kept.clear()
         address = {each: f"{root}{page}.html" for each, root in roots.items()}
@@ -191,12 +195,14 @@ def shared(browser, visit, roots, kept):
             if way != how and here.address != address[way]:
                 kept.pop(way).page.close()
         if how in kept and kept[how].address == address[how]:
-            return kept[how].as_opened()
-        if how in kept:
-            kept[how].go_on(address[how])
+            kept[how].as_opened()
         else:
-            kept[how] = visit(f"{page}.html", how, "light" if how == "file" else "dark")
-        kept[how].open().page.evaluate(REMEMBER)
+            if how in kept:
+                kept[how].go_on(address[how])
+            else:
+                kept[how] = visit(f"{page}.html", how, "light" if how == "file" else "dark")
+            kept[how].open().page.evaluate(REMEMBER)
+        kept[how].window(**window)
         return kept[how]
 
     return go
