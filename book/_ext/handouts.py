@@ -28,11 +28,11 @@ _FITS = """([points, width, smallest]) => {
     document.documentElement.style.setProperty("--points", points + "pt");
     document.documentElement.style.setProperty("--schematic", width / 100);
     const sheet = document.querySelector(".sheet"), all = [...sheet.querySelectorAll("*")];
+    if (sheet.scrollHeight > sheet.clientHeight) return false;
     const edge = sheet.getBoundingClientRect().right - parseFloat(getComputedStyle(sheet).paddingRight);
     const said = all.filter(each => !each.closest("mjx-container")
         && [...each.childNodes].some(node => node.nodeType == 3 && node.data.trim()));
-    return sheet.scrollHeight <= sheet.clientHeight
-        && all.every(each => each.closest("mjx-assistive-mml")
+    return all.every(each => each.closest("mjx-assistive-mml")
             || each.getBoundingClientRect().right <= edge + 1)
         && said.every(each => parseFloat(getComputedStyle(each).fontSize) > smallest / 0.75 - 0.01);
 }"""  # noqa: E501
@@ -69,8 +69,10 @@ def sheet(lecture: str, page: str, choice: dict[str, list[str]], site: str) -> s
     for link in article.find_all(class_="headerlink"):
         link.decompose()
 
+    named = {each["id"]: each for each in article.find_all(id=True)}
+
     def part(name: str) -> Tag:
-        if (found := article.find(id=name)) is None:
+        if (found := named.get(name)) is None:
             raise HandoutError(f"{lecture}: its page has no {name} (see {CHOICE.name})")
         return found
 
@@ -184,9 +186,10 @@ def _fitted(page, lecture: str) -> float:
     """The largest text with which the sheet fits; the schematic gives way before the text does."""
     points = LARGEST
     while points >= SMALLEST:
-        for width in WIDTHS:
-            if page.evaluate(_FITS, [points, width, SMALLEST]):
-                return points
+        # What does not fit beside the smallest schematic fits beside none.
+        if page.evaluate(_FITS, [points, min(WIDTHS), SMALLEST]):
+            any(page.evaluate(_FITS, [points, width, SMALLEST]) for width in WIDTHS)
+            return points
         points -= 0.25
     raise HandoutError(f"{lecture}: its sheet does not fit on a page with {SMALLEST} pt")
 

@@ -31,38 +31,49 @@
     for (const [each, sign, text] of places) if (each <= least) sign[AFTER.has(text) ? "after" : "before"](place());
   }
 
+  // All is read before anything is written: the page is laid out once, not once for each formula. What is folded away is
+  // left for when it opens, since to read its size lays it out for this alone.
+  const isShown = (each) => !each.closest("details:not([open]) > :not(summary)");
+
   function fitFormulas() {
-    for (const outer of document.querySelectorAll(".bd-article .math")) {
-      const drawn = outer.querySelector("mjx-math"), line = outer.matches("div") ? drawn?.parentElement : outer.parentElement;
-      if (!drawn || outer.closest(".jupyter-widgets") || !line.clientWidth) continue;
-      if (!outer.matches(".breaks") && drawn.getBoundingClientRect().width > line.clientWidth + 1) breakFormula(outer);
-      // A display equation that is still too wide scrolls by itself.
-      if (!outer.matches("span.breaks:not(.scrolls)")) continue;
-      const edge = Math.max(...[...drawn.children].map((each) => each.getBoundingClientRect().right));
-      if (edge > line.getBoundingClientRect().right + 1) outer.classList.add("scrolls");
-    }
+    const formulas = [...document.querySelectorAll(".bd-article .math")]
+      .map((outer) => ({ outer, drawn: outer.querySelector("mjx-math") }))
+      .filter(({ outer, drawn }) => drawn && isShown(outer) && !outer.closest(".jupyter-widgets"))
+      .map(({ outer, drawn }) => ({ outer, drawn, line: outer.matches("div") ? drawn.parentElement : outer.parentElement }))
+      .filter(({ line }) => line.clientWidth);
+    const wide = formulas.filter(({ outer, drawn, line }) => !outer.matches(".breaks") && drawn.getBoundingClientRect().width > line.clientWidth + 1);
+    for (const { outer } of wide) breakFormula(outer);
+    // A display equation that is still too wide scrolls by itself.
+    const scrolling = formulas.filter(({ outer, drawn, line }) => outer.matches("span.breaks:not(.scrolls)")
+      && Math.max(...[...drawn.children].map((each) => each.getBoundingClientRect().right)) > line.getBoundingClientRect().right + 1);
+    for (const { outer } of scrolling) outer.classList.add("scrolls");
   }
 
-  function mark(box) {
-    const rest = box.scrollWidth - box.clientWidth;
-    if (rest < 2 || getComputedStyle(box).overflowX === "visible") {
-      delete box.dataset.more;
-      if (box.dataset.reached) { box.removeAttribute("tabindex"); delete box.dataset.reached; }
-      return;
+  function mark(boxes) {
+    const seen = boxes.filter(isShown).map((box) => ({ box, left: box.scrollLeft,
+      rest: getComputedStyle(box).overflowX === "visible" ? 0 : box.scrollWidth - box.clientWidth }));
+    for (const { box, left, rest } of seen) {
+      if (rest < 2) {
+        delete box.dataset.more;
+        if (box.dataset.reached) { box.removeAttribute("tabindex"); delete box.dataset.reached; }
+        continue;
+      }
+      box.dataset.more = [left > 1 && "left", left < rest - 1 && "right"].filter(Boolean).join(" ");
+      if (!box.hasAttribute("tabindex")) { box.tabIndex = 0; box.dataset.reached = "yes"; }
     }
-    box.dataset.more = [box.scrollLeft > 1 && "left", box.scrollLeft < rest - 1 && "right"].filter(Boolean).join(" ");
-    if (!box.hasAttribute("tabindex")) { box.tabIndex = 0; box.dataset.reached = "yes"; }
   }
 
   const watched = new WeakSet();
-  const sizes = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
+  const sizes = new ResizeObserver((entries) => mark(entries.map((entry) => entry.target)));
   function collect() {
-    for (const box of document.querySelectorAll(`.bd-article :is(${BOXES})`)) {
-      if (watched.has(box)) { mark(box); continue; }
+    const boxes = [...document.querySelectorAll(`.bd-article :is(${BOXES})`)];
+    for (const box of boxes) {
+      if (watched.has(box)) continue;
       watched.add(box);
       sizes.observe(box);
-      box.addEventListener("scroll", () => mark(box), { passive: true });
+      box.addEventListener("scroll", () => mark([box]), { passive: true });
     }
+    mark(boxes);
   }
 
   let waiting = 0;
@@ -73,5 +84,7 @@
   addEventListener("resize", soon);
   addEventListener("load", () => { soon(); window.MathJax?.startup?.promise?.then(soon); });
   document.addEventListener("toggle", soon, { capture: true });
+  // folds.js, which comes before this, has opened them.
+  addEventListener("beforeprint", fitFormulas);
   soon();
 })();

@@ -23,6 +23,10 @@ VIEWS = """() => [
 
 
 WINDOW = {"width": 1280, "height": 900}
+BLANK = "about:blank"
+NEVER_THERE = (
+    f"if (location.href !== '{BLANK}') {{ localStorage.clear(); sessionStorage.clear(); }}"
+)
 REMEMBER = """() => { window.folds = new Map(
     [...document.querySelectorAll('details')].map(each => [each, each.open])); }"""
 # Colours fade.
@@ -44,13 +48,10 @@ class Visit:
     def __init__(self, context, address: str, root: str, scheme: str = "light"):
         """``scheme``: the colours that the reader prefers, "light" or "dark"."""
         self.address, self.root, self.scheme = address, root, scheme
-        self.replaced = None  # the HTML that the address answers with, in the place of the site's
         self.outside, self.failed, self.errors = [], [], []
         self.page = context.new_page()
-        self.page.route("**/*", self._gate)
-        self.page.add_init_script("localStorage.clear()")
-        self.page.emulate_media(color_scheme=scheme)
-        self.page.set_viewport_size(WINDOW)
+        self.page.add_init_script(NEVER_THERE)
+        self.page.on("request", self._look)
         self.page.on(
             "response",
             lambda r: self.failed.append(f"{r.status} {r.url}") if r.status >= 400 else None,
@@ -58,15 +59,32 @@ class Visit:
         self.page.on("requestfailed", lambda r: self.failed.append(f"failed {r.url}"))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self._prepare()
 
-    def _gate(self, route) -> None:
-        if self.replaced is not None and route.request.url == self.address:
-            route.fulfill(body=self.replaced, content_type="text/html; charset=utf-8")
-        elif route.request.url.startswith((self.root, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.outside.append(route.request.url)
-            route.abort()
+    def _look(self, request) -> None:
+        """Chromium reaches no other host (``conftest.BROWSER``); here it is said who asked."""
+        if not request.url.startswith((self.root, "data:", "blob:", BLANK)):
+            self.outside.append(request.url)
+
+    def _prepare(self) -> None:
+        self.preferred = self.scheme
+        # From its folder for a reader who wants no motion: colours change in one frame.
+        motion = "reduce" if self.root.startswith("file:") else "no-preference"
+        self.page.emulate_media(media="null", color_scheme=self.scheme, reduced_motion=motion)
+        self.page.set_viewport_size(WINDOW)
+
+    def answer(self, html: str) -> None:
+        """What the address answers with from now on, in the place of the site's page."""
+        kind = "text/html; charset=utf-8"
+        self.page.route(self.address, lambda route: route.fulfill(body=html, content_type=kind))
+
+    def go_on(self, address: str) -> None:
+        """Another page in the same tab: in a new one, Chromium would compile every script anew."""
+        self.page.goto(BLANK)
+        for noted in (self.outside, self.failed, self.errors):
+            noted.clear()
+        self.address = address
+        self._prepare()
 
     def open(self) -> "Visit":
         """Wait until formulas are typeset and widgets drawn."""
@@ -85,25 +103,29 @@ class Visit:
 
     def window(self, width: int, height: int) -> None:
         """Another size of the window."""
-        self.page.set_viewport_size({"width": width, "height": height})
-        self.settle(150)
+        size = {"width": width, "height": height}
+        if self.page.viewport_size != size:
+            self.page.set_viewport_size(size)
+            self.settle(150)
 
     def prefer(self, scheme: str) -> None:
         """Other colours, which the page takes over."""
+        if self.preferred == scheme:
+            return
+        self.preferred = scheme
         self.page.emulate_media(color_scheme=scheme)
         taken = "scheme => document.documentElement.dataset.theme === scheme"
         self.page.wait_for_function(taken, arg=scheme)
         self.page.evaluate(FADED)
 
     def as_opened(self) -> "Visit":
-        """Undo what a test did to the page: folds, window, address, medium, colours."""
+        """Undo what a test did to the page: folds, address, medium, colours."""
         # Another page may have been opened in front of it, and Chromium slows one that is behind.
         self.page.bring_to_front()
         self.page.evaluate("dispatchEvent(new Event('afterprint'))")
-        self.page.emulate_media(media="screen")
+        self.page.emulate_media(media="null")
         self.prefer(self.scheme)
         self.page.evaluate(AS_OPENED)
-        self.window(**WINDOW)
         return self
 
     def __enter__(self) -> "Visit":
@@ -153,26 +175,34 @@ def visit(browser, roots, windows):
 
 
 @pytest.fixture(scope="session")
-def kept() -> dict[tuple[str, str], Visit]:
-    """The pages that are open, each with the way it is reached."""
+def kept() -> dict[str, Visit]:
+    """The pages that are open, by the way they are reached."""
     return {}
 
 
 @pytest.fixture(scope="module")
-def shared(browser, visit, kept):
-    """A page, from its folder in the light or over http in the dark; one page is kept."""
+def shared(browser, visit, roots, kept):
+    """A page, from its folder in the light or over http in the dark; one page is kept.
 
-    def go(page: str, how: str = "file") -> Visit:
-        for key, here in list(kept.items()):
-            if here.page.context.browser is not browser or not browser.is_connected():
-                del kept[key]
-            elif key[0] != page:
-                kept.pop(key).page.close()
-        if (page, how) in kept:
-            return kept[page, how].as_opened()
-        scheme = "light" if how == "file" else "dark"
-        here = kept[page, how] = visit(f"{page}.html", how, scheme)
-        here.open().page.evaluate(REMEMBER)
-        return here
+    It has the window asked for: a change of its width lays the page out anew.
+    """
+
+    def go(page: str, how: str = "file", window: dict = WINDOW) -> Visit:
+        if any(here.page.context.browser is not browser for here in kept.values()):
+            kept.clear()
+        address = {each: f"{root}{page}.html" for each, root in roots.items()}
+        for way, here in list(kept.items()):
+            if way != how and here.address != address[way]:
+                kept.pop(way).page.close()
+        if how in kept and kept[how].address == address[how]:
+            kept[how].as_opened()
+        else:
+            if how in kept:
+                kept[how].go_on(address[how])
+            else:
+                kept[how] = visit(f"{page}.html", how, "light" if how == "file" else "dark")
+            kept[how].open().page.evaluate(REMEMBER)
+        kept[how].window(**window)
+        return kept[how]
 
     return go

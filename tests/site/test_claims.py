@@ -3,6 +3,7 @@
 import pytest
 import solutions
 
+PHONE = {"width": 390, "height": 844}
 LECTURES = [file.stem for file in solutions.lectures()]
 
 ROWS = """() => [...document.querySelectorAll('table.claims tbody tr')].map(row => {
@@ -18,7 +19,7 @@ VERDICTS = r"""() => (document.querySelector('.bd-article').innerText
 
 @pytest.mark.parametrize("lecture", LECTURES)
 def test_every_row_leads_to_its_proof_and_back(shared, lecture):
-    here = shared(f"book/{lecture}")
+    here = shared(f"book/{lecture}", window=PHONE)
     rows = here.page.evaluate(ROWS)
     assert rows
     for row, proof, back in rows:
@@ -30,7 +31,6 @@ def test_every_row_leads_to_its_proof_and_back(shared, lecture):
     folded = here.page.query_selector("details.claims")
     assert folded and folded.get_attribute("open") is None
     folded.evaluate("each => { each.open = true; }")
-    here.window(390, 844)
     assert [over for over in here.page.evaluate(WIDE) if max(over) > 1] == []
     # On a phone, each cell says what it is.
     cell = here.page.query_selector("table.claims td[data-head='ours']")

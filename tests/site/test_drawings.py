@@ -115,7 +115,7 @@ def open_one(visit, small_page):
             text = (build.SITE / "book" / "index.html").read_text(encoding="utf-8")
             head, article, rest = text.partition('<article class="bd-article">')
             body, asked = (each.replace("_static/", "../_static/") for each in small_page)
-            here.replaced = head.replace("</head>", f"{asked}</head>") + article + body + rest
+            here.answer(head.replace("</head>", f"{asked}</head>") + article + body + rest)
         return here
 
     return go
@@ -262,7 +262,7 @@ def test_the_screen_shows_the_drawing_and_paper_the_twin(opened):
     assert shown == [[True, False, True]] * len(opened.boxes), "each has a numbered figure before"
     opened.page.emulate_media(media="print")
     assert opened.page.evaluate(SHOWN) == [[False, True, True]] * len(opened.boxes)
-    opened.page.emulate_media(media="screen")
+    opened.page.emulate_media(media="null")
 
 
 def test_without_what_a_script_made_the_twin_is_there(opened):

@@ -160,6 +160,12 @@ def lecture(request, shared):
     return here
 
 
+@pytest.fixture(scope="module", params=WIDTHS)
+def width(request) -> tuple[int, int]:
+    """The window: for all tests of a page that ask for it, since a change lays it out anew."""
+    return WIDTHS[request.param]
+
+
 WAYS = [(name, "file") for name in LECTURES] + [(name, "http") for name in kinds.LECTURES]
 
 
@@ -232,12 +238,23 @@ def test_one_of_explorer_and_twin_is_seen_under_one_number(lecture):
         assert caption.is_visible() and caption.query_selector(".caption-number")
     lecture.page.emulate_media(media="print")
     assert lecture.page.evaluate(SHOWN) == [[False, True]] * len(shown)
-    lecture.page.emulate_media(media="screen")
+    lecture.page.emulate_media(media="null")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_can_be_held_or_pressed_stands_out(lecture, scheme):
+    lecture.window(*WIDTHS["laptop"])
+    lecture.page.keyboard.press("Tab")
+    lecture.prefer(scheme)
+    found = lecture.page.evaluate(CONTRASTS)
+    lecture.prefer("light")
+    assert found
+    assert [(what, round(seen, 2)) for what, least, seen in found if seen < least] == []
+    assert lecture.trouble() == []
+
+
 def test_without_widgets_the_twin_stays_and_as_much_room_is_kept(lecture, width):
-    lecture.window(*WIDTHS[width])
+    lecture.window(*width)
     alive = lecture.page.evaluate(HEIGHTS)
     shown, heights = lecture.page.evaluate(WITHOUT_WIDGETS)
     assert shown == [[False, True]] * len(alive)
@@ -259,32 +276,17 @@ def two(request, shared, visit):
     without.page.close()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 def test_without_the_script_a_page_is_as_if_its_widgets_were_taken_out(two, width):
     for here in two:
-        here.window(*WIDTHS[width])
+        here.window(*width)
     shown, heights = two[0].page.evaluate(WITHOUT_WIDGETS)
     assert two[1].page.evaluate(SHOWN) == shown
     assert two[1].page.evaluate(HEIGHTS) == pytest.approx(heights, abs=1)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_jumps_when_a_control_moves(lecture, width):
-    lecture.window(*WIDTHS[width])
+    lecture.window(*width)
     for box in lecture.page.query_selector_all(".bd-article .explorer"):
-        box.scroll_into_view_if_needed()
         heights, pictures = box.evaluate(HEIGHTS_ON_THE_WAY)
         assert pictures >= 2
         assert max(heights) - min(heights) <= 1
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_can_be_held_or_pressed_stands_out(lecture, scheme):
-    lecture.window(*WIDTHS["laptop"])
-    lecture.page.keyboard.press("Tab")
-    lecture.prefer(scheme)
-    found = lecture.page.evaluate(CONTRASTS)
-    lecture.prefer("light")
-    assert found
-    assert [(what, round(seen, 2)) for what, least, seen in found if seen < least] == []
-    assert lecture.trouble() == []

@@ -147,7 +147,7 @@ def trial(visit):
     here = visit("book/index.html")
     text = (build.SITE / "book/index.html").read_text(encoding="utf-8")
     head, article, rest = text.partition('<article class="bd-article">')
-    here.replaced = head + article + TRIAL + rest
+    here.answer(head + article + TRIAL + rest)
     with here:
         yield here
 

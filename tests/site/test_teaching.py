@@ -31,7 +31,8 @@ def test_every_link_leads_to_its_place(article):
         wanted.setdefault(page.removesuffix(".html"), set()).add(anchor)
     assert set(LECTURES) <= set(wanted)
     for page, anchors in wanted.items():
-        found = {each["id"] for each in read(page).find_all(id=True)} | {""}
+        text = (build.SITE / f"book/{page}.html").read_text("utf-8")
+        found = {*re.findall(r'<[^<>]*\bid="([^"]+)"', text), ""}
         assert anchors <= found, page
 
 
