@@ -25,7 +25,7 @@ def score_one_string(oracle: Language, s: Mapping[str, Any], share: float = 0.99
     Returns:
         The text, its nats per token and those of the greedy text, and both axes of the mixture.
         Its ``test`` is for texts of the language that do not end within ``length``: the noise never
-        ends one, so that a text that ends (1.7 % of those of the lecture) has no probability under
+        ends one, so that a text that ends (about 2 % of them do) has no probability under
         the mixture, and over all texts its NLL is infinite. No lecture shows the mixture.
     """
     text, log_prob = likeliest_text(oracle, s["length"], s["beam"])
