@@ -64,7 +64,7 @@ _PLAYER = {
 RECIPES = tuple(
     Recipe(
         name=name,
-        summary="a decoder that proposes and values steps of the Game of 24 (about 3 minutes)",
+        summary="a decoder that proposes and values steps of the Game of 24 (about 5 minutes)",
         make=make_player,
         seed=seed,
         settings=_PLAYER,

@@ -49,7 +49,7 @@ def make_reader(recipe: Recipe, work: Path, progress: bool) -> Made:
 RECIPES = tuple(
     Recipe(
         name=f"in-context-{arm.replace(' ', '-')}",
-        summary=f"a decoder that reads labelled examples, {what} (at most 2 minutes)",
+        summary=f"a decoder that reads labelled examples, {what} (at most 9 minutes)",
         make=make_reader,
         seed=1000,
         settings={"arm": arm, **EXPERIMENT.settings},

@@ -21,7 +21,7 @@ SYMBOLS = f"{string.ascii_letters}{string.digits}+-"
 def make_snapshot(recipe: Recipe, work: Path, progress: bool) -> Made:
     """The two layers of the measurement's first training, after some of its steps.
 
-    There is nothing to resume: a snapshot takes one or two minutes.
+    There is nothing to resume: a snapshot takes two to four minutes.
     """
     s, seed = recipe.settings, recipe.seed
     model, texts, stream = network_and_texts("two layers", s, seed)
@@ -54,7 +54,7 @@ _SHARED = {
 RECIPES = (
     Recipe(
         name="induction-before",
-        summary="two layers of attention, shortly before they learn to copy (about a minute)",
+        summary="two layers of attention, shortly before they learn to copy (about two minutes)",
         make=make_snapshot,
         seed=EXPERIMENT.seed,
         settings={"snapshot": "before the transition", "steps": 220, **_SHARED},
@@ -63,7 +63,7 @@ RECIPES = (
     ),
     Recipe(
         name="induction-after",
-        summary="the same network when it copies (about two minutes)",
+        summary="the same network when it copies (three or four minutes)",
         make=make_snapshot,
         seed=EXPERIMENT.seed,
         settings={"steps": EXPERIMENT.settings["steps"], **_SHARED},

@@ -57,7 +57,7 @@ def make_tuned(recipe: Recipe, work: Path, progress: bool) -> Made:
 def _base(name: str, seed: int, what: str, **own) -> Recipe:
     return Recipe(
         name=name,
-        summary=f"a small decoder that reads tasks by examples, {what} (about 2 minutes)",
+        summary=f"a small decoder that reads tasks by examples, {what} (about 5 minutes)",
         make=make_base,
         seed=seed,
         settings={**SETTINGS["pretraining"], "evaluation_rows": 100, **own, **SHARED},

@@ -75,7 +75,7 @@ _SMALL = {
 RECIPES = (
     Recipe(
         name="newswire-lm",
-        summary="a decoder on fresh documents of the synthetic newswire (about 15 minutes)",
+        summary="a decoder on fresh documents of the synthetic newswire (about 32 minutes)",
         make=make_language_model,
         seed=0,
         settings={

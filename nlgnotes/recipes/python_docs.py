@@ -109,7 +109,7 @@ RECIPES = (
     ),
     Recipe(
         name="python-docs-lstm",
-        summary="an LSTM, without attention, of as many parameters on that text (about 30 minutes)",
+        summary="an LSTM, without attention, of as many parameters on that text (about 16 minutes)",
         make=make_python_docs,
         seed=0,
         settings={

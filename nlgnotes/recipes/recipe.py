@@ -90,7 +90,8 @@ def rows_of_like_length(lengths: Tensor, parts: int, generator: torch.Generator)
     """One of ``parts`` groups of rows, of like length and about equally many tokens.
 
     A batch of such rows has half the padding. Every row is in one group, and every group is as
-    likely: the expected gradient is that of all rows.
+    likely. So where every token carries a signal, the expected gradient is that of all rows; a mean
+    over some of the tokens, as a target's, gives those of groups with fewer of them more weight.
 
     Args:
         lengths: of all rows.
@@ -107,7 +108,7 @@ def rows_of_like_length(lengths: Tensor, parts: int, generator: torch.Generator)
     order = lengths.argsort(stable=True)
     total = lengths[order].cumsum(0)
     # The sorted rows are cut where an equal share of the tokens is full, not of the rows: so the
-    # groups give equally many signals, and one of long rows is not a larger batch.
+    # groups have equally many tokens, and one of long rows is not a larger batch.
     part = ((total - 1) * parts).div(total[-1], rounding_mode="floor")
     return order[part == torch.randint(parts, (1,), generator=generator)]
 

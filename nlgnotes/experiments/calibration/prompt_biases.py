@@ -273,7 +273,7 @@ def _majority_share(data: Mapping[str, Any]) -> float:
 
 EXPERIMENT = Experiment(
     name="calibration",
-    summary="prompts of every order after three pretrainings: four seeds (about 8 minutes)",
+    summary="prompts of every order after three pretrainings: four seeds (about 16 minutes)",
     measure=measure,
     seed=0,
     settings={**SETTINGS, "shots": [0, 1, 2, 4], "rows": 100, "runs": 4},

@@ -137,7 +137,7 @@ def _both(writer: Reference, settings: Mapping[str, Any], seed: int) -> dict[str
 
 EXPERIMENT = Experiment(
     name="dpo-displacement",
-    summary="chosen log-probabilities from two references, three training seeds (two minutes)",
+    summary="chosen log-probabilities from two references, three training seeds (five minutes)",
     measure=measure,
     seed=0,
     settings={

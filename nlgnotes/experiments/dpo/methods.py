@@ -133,7 +133,7 @@ def _dpo(reference: Reference, pairs: Pairs, settings: Settings, seed: int) -> d
 
 EXPERIMENT = Experiment(
     name="dpo-methods",
-    summary="five methods on the same 5,000 comparisons, three training seeds (four minutes)",
+    summary="five methods on the same 5,000 comparisons, three training seeds (seven minutes)",
     measure=measure,
     seed=0,
     settings={

@@ -113,7 +113,8 @@ def judged(
         ``gold`` and ``kl``; ``distance``, KL(policy ‖ optimum); on the seen pairs the mean
         ``weight``, ``loss``, and log-probability of the ``chosen`` and ``rejected`` answers; on the
         held-out ones the loss as ``held_out``; and ``order``, the share of fresh pairs with
-        different gold rewards that the implicit reward orders as gold does.
+        different gold rewards that the implicit reward orders as gold does, a tie counting half
+        (the reference itself, which prefers nothing, has one half).
     """
     optimum = tilt(reference.log_probs, reference.world.gold, beta)
 
@@ -131,6 +132,7 @@ def judged(
     margin = (first - by_first) - (second - by_second)
     better, worse = (reference.world.gold[fresh.prompts, i] for i in fresh[1:3])
     differ = better != worse
+    right = (margin.sign() == (better - worse).sign()).double() + (margin == 0).double() / 2
     return {
         **gold_and_kl(law, reference.log_probs, reference.world.gold),
         "distance": float(kl_divergence(law, optimum).mean()),
@@ -139,7 +141,7 @@ def judged(
         "chosen": float(chosen.mean()),
         "rejected": float(rejected.mean()),
         "held_out": float(dpo_loss(*unseen, beta).mean()),
-        "order": float(((margin > 0) == (better > worse))[differ].double().mean()),
+        "order": float(right[differ].mean()),
     }
 
 

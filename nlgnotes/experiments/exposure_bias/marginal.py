@@ -113,7 +113,7 @@ def nats(language: Language, documents: Documents, length: int) -> Float64[Tenso
 def link(
     language: Language, documents: Documents, original: Int64[Tensor, "batch length"]
 ) -> Float64[Tensor, "batch two"]:
-    r"""How much better its own ``original`` prefix explains each continuation than the next row's.
+    r"""How much better its own ``original`` prefix explains a continuation than the row before's.
 
     .. math:: \log P_D(W_{l+1:} | O) - \log P_D(W_{l+1:} | O'),
 

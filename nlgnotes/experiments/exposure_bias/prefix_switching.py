@@ -99,7 +99,7 @@ def _one_language(
     cells = [part(f"length-{n}", _length_cell, n) for n in settings["lengths"]]
     gaps = {decoder: part(f"gap-{decoder}", _gap_cell, decoder) for decoder in GAP_DECODERS}
     along = part("along", _along_cell)
-    joined = _join(cells, settings["lengths"], settings["prefixes"])
+    joined = _join(cells, settings["lengths"])
     return joined | {"model": checkpoint, "gap": gaps, "along": along}
 
 
@@ -159,6 +159,7 @@ def _right_after(
         "cgd": rows(KINDS, lambda k, f: draws[k][f]),
         "top_share": {k: {f: _top_share(x) for f, x in after[k].items()} for k in KINDS},
         "eb_c": {k: {f: x[:, 0].tolist() for f, x in ratio[k].items()} for k in ratio},
+        "units": {k: len(after[k]["tv"]) for k in ratio},
         "share": rows(("model", "random"), share),
         "over_next": {
             "random": rows(("random",), lambda k, f: draws[k][f] / draws["shuffled"][f])["random"],
@@ -198,28 +199,30 @@ def _scored(
     return {"score": score, "eb_m": bias}
 
 
-def _join(cells: list[dict[str, Any]], lengths: list[int], n: int) -> dict[str, Any]:
+def _join(cells: list[dict[str, Any]], lengths: list[int]) -> dict[str, Any]:
     """Cells of several lengths side by side.
 
     The draws of EB-C become intervals, those of its slope over 10 tokens, and of its relative
-    growth: None where it is not sure that there is a harm which could grow.
+    growth: None where it is not sure that there is a harm which could grow. They say how many
+    prefixes of the kind are in them: those of the data, which they are divided by, can be more.
     """
     first = cells[0]
+    place = np.array(lengths, dtype=float)
 
     def beside(key: str) -> dict[str, Any]:
         return {k: {f: [c[key][k][f] for c in cells] for f in first[key][k]} for k in first[key]}
 
-    out: dict[str, Any] = {key: beside(key) for key in first if key != "eb_c"}
+    out: dict[str, Any] = {key: beside(key) for key in first if key not in ("eb_c", "units")}
     bias, slope, growth = {}, {}, {}
     for k, names in beside("eb_c").items():
-        draws = {f: np.array(x).T for f, x in names.items()}
+        draws, n = {f: np.array(x).T for f, x in names.items()}, first["units"][k]
         bias[k] = {f: [_row(i) for i in intervals(d, n)] for f, d in draws.items()}
         slope[k] = {
             f: _row(percentile_interval(10 * slopes(d, lengths), n)) for f, d in draws.items()
         }
         growth[k] = {
             f: _row(percentile_interval(relative_growth(d, lengths), n))
-            if _is_sure(d.mean(1) - 1, n)
+            if _is_sure((d - 1) @ place, n)  # what the growth divides by
             else None
             for f, d in draws.items()
         }
@@ -290,7 +293,7 @@ def _along_cell(
 
 EXPERIMENT = Experiment(
     name="exposure-bias",
-    summary="prefix switching on three languages, 20,000 prefixes a cell (about 30 minutes)",
+    summary="prefix switching on three languages, 20,000 prefixes a cell (about 50 minutes)",
     measure=measure,
     seed=1,
     settings={

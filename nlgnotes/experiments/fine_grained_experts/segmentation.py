@@ -1,4 +1,6 @@
-"""Coarse, cut and shared experts at equal parameters and FLOPs, on a language with a known floor.
+"""Coarse, cut and shared experts at equal parameters and FLOPs but for the gate, which grows.
+
+On a language with a known floor.
 
 The arms of one training seed read the same documents in the same order. A dense decoder with as
 many active parameters stands beside them. Taught in: book/fine-grained-experts.ipynb.

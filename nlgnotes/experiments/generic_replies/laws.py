@@ -69,8 +69,8 @@ def train_on_law(
         settings: ``width``, ``layers``, ``heads``, ``hidden``, ``context``, ``batch``, ``steps``,
             ``learning_rate``.
         generator: of its weights and batches.
-        shuffled: the replies of each batch are dealt anew to its queries: nothing about T can be
-            learned from S. A control.
+        shuffled: the replies of each batch are dealt anew to its queries: next to nothing about T
+            can be learned from S (one pair of a batch stays on average). A control.
         callback: called after each step with the number of steps done, the loss and the model.
         progress: show a bar.
     """

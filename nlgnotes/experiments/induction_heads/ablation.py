@@ -80,7 +80,7 @@ def ablate(
         ``"none"`` the two are the same run.
 
     Raises:
-        ValueError: as ``AttentionOnly.run`` and ``training.copying``.
+        ValueError: as ``AttentionOnly.run`` and ``watching.copying``.
     """
     tokens = drawn.batch.inputs
     whole = model.run(tokens)

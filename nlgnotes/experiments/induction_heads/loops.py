@@ -138,7 +138,8 @@ def measure_loops(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """A model of real text with and without its best prefix-matching heads, and with others gone.
 
     Args:
-        settings: ``model``, ``heads`` (in a set), ``controls`` (how many other sets), ``prompts``,
+        settings: ``model``, ``heads`` (in a set), ``controls`` (how many other sets), ``sources``
+            (of the held-out text), ``every`` (how many openings for each that is a prompt),
             ``prefix`` and ``new`` tokens of each text, ``phrases``, their ``length`` and how many
             ``times`` they are written.
         seed: of the random tokens of the scores, of the control sets and of the phrases.

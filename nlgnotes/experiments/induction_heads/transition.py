@@ -18,6 +18,7 @@ from nlgnotes.experiments.induction_heads.training import train, untrained
 from nlgnotes.experiments.induction_heads.watching import Watch, head_scores
 from nlgnotes.networks.attention_only import AttentionOnly
 from nlgnotes.tasks.repeated_texts import RepeatedTexts
+from nlgnotes.text import corpus
 from nlgnotes.validation import check_count
 
 __all__ = ["EXPERIMENT", "KINDS", "measure", "network_and_texts", "parts", "train_kind"]
@@ -113,7 +114,7 @@ def measure(
             s: {str(share): found[f"share-{share}-{s}"] for share in settings["shares"]}
             for s in seeds
         },
-        "loops": found["loops"],
+        "loops": found[_loops()],
     }
 
 
@@ -130,8 +131,13 @@ def parts(
             found[_part(kind, s)] = partial(_one_layer, kind, settings, s, progress)
         for share in settings["shares"]:
             found[f"share-{share}-{s}"] = partial(_one_share, share, settings, s, progress)
-    found["loops"] = partial(measure_loops, settings["loops"], seed)
+    found[_loops()] = partial(measure_loops, settings["loops"], seed)
     return found
+
+
+def _loops() -> str:
+    """The text comes with the installed packages: what is kept is kept for this very text."""
+    return f"loops-{corpus.corpus_digest()[:12]}"
 
 
 def _part(kind: str, seed: int | str) -> str:

@@ -124,7 +124,8 @@ def specialisation(
 
     Returns:
         ``topic`` and ``word class``: the share explained, and ``control``, the shares with
-        permuted labels: topics among documents, classes among words.
+        permuted labels: topics among documents, and among the words that were read the commonest
+        class of each, so that what an expert knows of a word's identity alone is in it.
     """
     chance = randomness.generator(seed, "moe-decoder", "permutations")
     mask = batch.mask.clone()
@@ -133,7 +134,12 @@ def specialisation(
     word_classes = classes[sample.slots[:, : mask.shape[1] - 1]][mask[:, 1:]]
     row = mask.nonzero()[:, 0]
     topics = permuted_labels(sample.topics, chance, 20)
-    words = permuted_labels(word_classes, chance, 20)
+    # A word has one class nearly always: permuted token by token, the labels would make special
+    # even an expert that goes by the word alone.
+    vocabulary, read = batch.inputs[mask].unique(return_inverse=True)
+    kinds = int(classes.max()) + 1
+    joint = torch.bincount(read * kinds + word_classes, minlength=len(vocabulary) * kinds)
+    words = permuted_labels(joint.view(-1, kinds).argmax(1), chance, 20)
     return {
         "topic": {
             "share": rounded(explained_share(first, sample.topics[row])),
@@ -141,7 +147,7 @@ def specialisation(
         },
         "word class": {
             "share": rounded(explained_share(first, word_classes)),
-            "control": [rounded(explained_share(first, other)) for other in words],
+            "control": [rounded(explained_share(first, other[read])) for other in words],
         },
     }
 

@@ -50,7 +50,7 @@ def permuted_labels(
 ) -> Int[Tensor, "times groups"]:
     """The labels in random orders: as many of each as before.
 
-    What has one label as a whole (a document and its topic) is permuted as a whole.
+    What has one label as a whole (a document its topic, a word its class) is permuted as a whole.
 
     Args:
         labels: one for each unit that is permuted.

@@ -1,7 +1,8 @@
 """Length generalisation: trained to copy short strings, asked to copy longer ones.
 
-By the decoder's positions. The three decoders of one training seed have the same sizes and draws,
-and start from the same weights but for the learned positions.
+By the decoder's positions. The three decoders of one training seed have the same sizes, and start
+from the same weights but for the learned positions. They read the same draws, but the one without
+positions reads twice as many: it is trained for more steps.
 Taught in: book/positions.ipynb.
 """
 

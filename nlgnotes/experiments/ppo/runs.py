@@ -173,7 +173,7 @@ def _round(number: float) -> float:
 
 EXPERIMENT = Experiment(
     name="ppo",
-    summary="PPO by its settings, beside policy gradient and TRPO: three training seeds (7 min)",
+    summary="PPO by its settings, beside policy gradient and TRPO: three training seeds (11 min)",
     measure=measure,
     seed=0,
     settings={

@@ -292,7 +292,7 @@ def _round(number: Any) -> float:
 
 EXPERIMENT = Experiment(
     name="game24",
-    summary="Game of 24: search against samples at equal nodes, 3 players (about 3 minutes)",
+    summary="Game of 24: search against samples at equal nodes, 3 players (about 5 minutes)",
     measure=measure,
     seed=0,
     settings={

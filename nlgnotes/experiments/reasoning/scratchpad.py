@@ -159,8 +159,8 @@ def measure(
     Args:
         settings: as in the functions above, and ``slots``; ``sizes``, by name; ``arms``, a list of
             task, size and form, and ``once``, those of the first seed only; ``steps`` of each form;
-            ``looks``, how often a direct answer is scored in training; ``runs``, how many training
-            seeds (``seed``, ``seed + 1``, …); ``longer``, arms that are trained for
+            ``looks``, how often all but the scratchpad are scored in training; ``runs``, how many
+            training seeds (``seed``, ``seed + 1``, …); ``longer``, arms that are trained for
             ``longer_steps`` at the first seed.
         seed: the first training seed.
         progress: show bars.
@@ -222,7 +222,7 @@ _SIZES = {
 
 EXPERIMENT = Experiment(
     name="scratchpad",
-    summary="written steps against direct answers: two tasks, three depths (about 30 minutes)",
+    summary="written steps against direct answers: two tasks, three depths (about two hours)",
     measure=measure,
     seed=0,
     settings={

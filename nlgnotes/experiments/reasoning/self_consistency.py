@@ -2,7 +2,8 @@
 
 One decoder learns sums in any order, from derivations of which a share counts every 7 as an 8. So
 its most frequent answer is right for questions without a 7, and wrong for those with one. Its
-training ends at a given skill, so that single answers leave room for a vote.
+training ends at a given skill, so that single answers leave room for a vote, or when its steps are
+over: of the four shipped trainings one ends so, below that skill.
 Taught in: book/reasoning.ipynb.
 """
 
@@ -110,7 +111,7 @@ def train_until(
 ) -> int:
     """Train until the greedy path is right for a given share of questions without a 7.
 
-    So every training seed ends at one skill, however long it took.
+    So a training seed ends at one skill, however long it took, unless ``steps`` are over before.
 
     Args:
         model: changed in place.
@@ -238,7 +239,7 @@ def _headline(data: Mapping[str, Any]) -> float:
 
 EXPERIMENT = Experiment(
     name="self-consistency",
-    summary="votes over sampled derivations of sums: four training seeds (about 4 minutes)",
+    summary="votes over sampled derivations of sums: four training seeds (about 8 minutes)",
     measure=measure,
     seed=5,
     settings={

@@ -236,7 +236,7 @@ def measure(
 
 EXPERIMENT = Experiment(
     name="overoptimisation",
-    summary="reward models and over-optimisation: five training seeds (about 15 minutes)",
+    summary="reward models and over-optimisation: five training seeds (about 28 minutes)",
     measure=measure,
     seed=0,
     settings={

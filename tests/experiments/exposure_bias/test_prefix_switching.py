@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from nlgnotes.experiments.exposure_bias import prefix_switching as ps
@@ -93,5 +94,21 @@ def test_what_is_left_begins_with_all_of_it(measured):
 def test_each_number_says_on_how_many_units_it_rests(measured):
     data, _ = measured
     assert data["cgd"]["model"]["tv"][0][3] == 50 and data["cgd"]["random"]["tv"][0][3] == 40
+    for kind, count in (("model", 50), ("shuffled", 40), ("random", 40)):
+        rows = [*data["eb_c"][kind]["tv"], data["eb_c_slope"][kind]["tv"]]
+        assert [row[3] for row in rows] == [count] * 3
     assert data["score"]["model"]["nats"][0][3] == 40
     assert data["score"]["model"]["distinct"][0][3] == 8  # groups of 5 texts
+
+
+def test_a_growth_is_given_where_what_it_divides_by_is_surely_not_zero():
+    """Of this harm the plain mean is surely above 0; weighed by the lengths it is not."""
+    lengths = [5, 10, 20, 30, 40]
+    noise = np.random.default_rng(0).normal(0, 0.03, (1001, 5))
+    noise[0] = 0
+    for harm, there in (([0.5, 0.3, 0, -0.02, -0.05], False), ([0.1, 0.2, 0.3, 0.4, 0.5], True)):
+        draws = 1 + np.array(harm) + noise
+        low, high = np.quantile(draws.mean(1) - 1, [0.025, 0.975])
+        assert 0 < low < high
+        cells = [{"eb_c": {"model": {"tv": x.tolist()}}, "units": {"model": 4000}} for x in draws.T]
+        assert (ps._join(cells, lengths)["growth"]["model"]["tv"] is not None) == there

@@ -72,3 +72,12 @@ def test_kinds_of_one_seed_see_the_same_texts():
     assert not train_kind("one layer", SMALL, 6)[1].drawn.tokens.equal(first.drawn.tokens)
     with pytest.raises(ValueError, match="kind must be one of two layers, one layer"):
         train_kind("three layers", SMALL, 0)
+
+
+def test_what_is_kept_of_the_loops_is_of_one_text(monkeypatch):
+    names = []
+    for digest in ("a" * 64, "b" * 64):
+        monkeypatch.setattr(transition.corpus, "corpus_digest", lambda digest=digest: digest)
+        names.append(set(transition.parts(SMALL, 0, progress=False)))
+    (old,), (new,) = names[0] - names[1], names[1] - names[0]
+    assert old.startswith("loops") and new.startswith("loops")

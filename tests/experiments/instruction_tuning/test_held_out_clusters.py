@@ -1,9 +1,12 @@
 """Held-out clusters: the base stays as it is, the cluster is never seen, and it runs through."""
 
 import json
+from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
+from scipy import stats
 
 from nlgnotes import measurements
 from nlgnotes.experiments.instruction_tuning import held_out_clusters
@@ -102,3 +105,44 @@ def test_the_shipped_measurement_is_of_these_settings():
     assert shipped.recipe["settings"] == json.loads(json.dumps(dict(EXPERIMENT.settings)))
     assert {*shipped.recipe["models"]} == {*EXPERIMENT.models}
     assert 0.5 < EXPERIMENT.headline(shipped.data) < 1
+
+
+def test_the_lectures_intervals_about_trained_tasks_are_over_the_trainings():
+    """Two held-out clusters leave out nearly the same trained tasks: no sample of tasks."""
+    data = measurements.load("instruction-tuning").data
+    file = Path(__file__).parents[3] / "book/ledger/instruction-tuning.json"
+    book = json.loads(file.read_text(encoding="utf-8"))
+    shown = {
+        claim["id"]: row["ours"][:3]
+        for claim, row in zip(book["claims"], book["runs"][0]["rows"], strict=True)
+        if "ours" in row
+    }
+
+    def of_seed(seed, bar):
+        """Over the tasks, each over the seven clusters that were held out beside its own."""
+        by_task = {}
+        for run in data["tuned"][seed].values():
+            for task, share in run[bar].items():
+                by_task.setdefault(task, []).append(share)
+        assert all(len(shares) == 7 for shares in by_task.values()) and len(by_task) == 24
+        return fmean(map(fmean, by_task.values()))
+
+    def of_base(seed, *path):
+        shares = data["base"][seed]
+        for key in path:
+            shares = shares[key]
+        return fmean(shares.values())
+
+    new, other = "new inputs", "new templates"
+    expected = {
+        "new-inputs": [of_seed(s, new) - of_base(s, new) for s in data["tuned"]],
+        "new-templates": [of_seed(s, other) - of_base(s, other) for s in data["tuned"]],
+        "templates-cost": [of_seed(s, new) - of_seed(s, other) for s in data["tuned"]],
+        "zero-shot-beats-few-shot": [
+            of_seed(s, new) - of_base(s, "shots", "8") for s in data["tuned"]
+        ],
+    }
+    for name, values in expected.items():
+        error = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+        middle = fmean(values)
+        assert shown[name] == pytest.approx([middle, middle - error, middle + error], abs=1e-5)

@@ -1,6 +1,7 @@
 """The decoders' measurement on a small scale: equal starts, gradients, labels in their places."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -70,6 +71,18 @@ def test_a_word_and_its_class_stand_at_the_same_place():
         expected = float(explained_share(ids, torch.tensor(labels)))
         assert found[name]["share"] == pytest.approx(expected, abs=1e-4)
         assert len(found[name]["control"]) == 20
+
+
+def test_the_control_of_the_classes_knows_what_a_word_alone_tells():
+    """Of experts that go by the word, labels that words have as a whole are told, and no topic."""
+    sample = NEWS.sample_hidden(6, generator(2), 12)
+    batch = document_batch(sample.documents)
+    model, _ = trained_decoder(ARMS["none"], NEWS.sample(8, generator(0), 12), SMALL, 1)
+    _, routings = model.routed(batch.inputs)
+    by_word = replace(routings[0], chosen=batch.inputs.flatten()[:, None].repeat(1, 2))
+    found = specialisation(by_word, batch, sample, NEWS.slot_class, 3)
+    assert found["word class"]["control"] == [1.0] * 20
+    assert max(found["topic"]["control"]) < 1
 
 
 def test_the_measurement_runs_through(monkeypatch):
