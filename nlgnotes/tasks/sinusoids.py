@@ -164,7 +164,7 @@ class Sinusoids:
             waves = torch.cat((u.sin(), u.cos()), 2)
             found = torch.linalg.lstsq(waves, v).solution
             return (torch.cat((places.sin(), places.cos()), 2) @ found).to(x.dtype)
-        # With A = |v| cosh w the posterior of w is uniform on each of the two branches of the phase,
+        # With A = |v| cosh w the posterior of w is uniform on both branches of the phase,
         # since dA / sqrt(A^2 - v^2) = dw. Instead of 0 the size stands close to it.
         size = v[..., 0].abs().clamp(min=1e-12 * self.low)
         low = torch.acosh((self.low / size).clamp(min=1))
