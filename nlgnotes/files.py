@@ -1,4 +1,7 @@
-"""Files and folders that are replaced whole: whoever reads sees the old one or the new one."""
+"""Files and folders that are replaced whole: whoever reads sees the old one or the new one.
+
+Of a folder, for a moment, neither.
+"""
 
 import os
 import shutil
@@ -52,12 +55,15 @@ def replace_folder(draft: str | Path, place: str | Path) -> None:
         place: where it shall stand.
 
     Raises:
-        ValueError: ``draft`` is no folder.
-        OSError: the disk refuses; the old folder stays.
+        ValueError: ``draft`` is no folder, or ``place`` is a file.
+        OSError: the disk refuses; the old folder stays, or, where even that is refused, what is
+            left of it lies beside its place under a name that ends in ``.partial``.
     """
     draft, place = check_path("draft", draft), check_path("place", place)
     if not draft.is_dir():
         raise ValueError(f"draft must be a folder; got {draft}")
+    if place.is_file():
+        raise ValueError(f"place must be that of a folder; {place} is a file")
     if not place.exists():
         draft.rename(place)
         return
@@ -65,11 +71,12 @@ def replace_folder(draft: str | Path, place: str | Path) -> None:
     aside = Path(
         tempfile.mkdtemp(prefix=f".{place.name}.old.", suffix=".partial", dir=place.parent)
     )
-    place.rename(aside / "old")
     try:
+        place.rename(aside / "old")
         draft.rename(place)
     except BaseException:
-        (aside / "old").rename(place)
+        if (aside / "old").exists():
+            (aside / "old").rename(place)
+        aside.rmdir()
         raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)

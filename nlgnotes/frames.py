@@ -58,10 +58,10 @@ def _packed(pixels: np.ndarray, colours: int) -> bytes:
         colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
     )
     # The tightest packing saves a tenth, and takes ten times as long as the usual one.
-    for most, options in ((FRAME_BYTES, {}), (1.25 * FRAME_BYTES, {"optimize": True})):
+    for options in ({}, {"optimize": True}):
         buffer = io.BytesIO()
         palette.save(buffer, "png", **options)
-        if buffer.tell() <= most:
+        if buffer.tell() <= FRAME_BYTES:
             break
     return buffer.getvalue()
 

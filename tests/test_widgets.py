@@ -260,6 +260,7 @@ def test_a_failing_draw_names_its_stop():
             {"stops": {"a": [1, 2], "b": lambda a: range(a * 21)}},
             "at most 60 frames; got 63",
         ),
+        ({"start": (1, 2, 3), "stops": {"a": [1, 2], "b": [1, 2]}}, "start must give one stop"),
         ({"start": 9}, "start must be a stop of a, one of 1, 2; got 9"),
         ({"start": {"b": 1}}, "start must give one stop for each of a"),
         ({"labels": {"b": "x"}}, "labels must name parameters of stops, a; got b"),
@@ -278,3 +279,15 @@ def test_progress_goes_to_the_terminal_and_not_into_the_cell(capsys):
     explorer(text, {"a": [1, 2]}, alt="text")
     out, err = capsys.readouterr()
     assert out == err == ""
+
+
+def test_a_start_may_be_one_of_numpys_numbers():
+    box = explorer(text, {"k": list(np.array([1, 2, 3]))}, alt="a", start=2)
+    assert box.children[1].selected_index == 1
+    box = explorer(text, {"k": [1, 2, 3]}, alt="a", start=np.int64(3))
+    assert box.children[1].selected_index == 2
+
+
+def test_an_alt_that_fails_is_named():
+    with pytest.raises(RuntimeError, match="^alt failed at k = 1: ZeroDivisionError"):
+        explorer(text, {"k": [1, 2]}, alt=lambda k: 1 / 0)

@@ -76,7 +76,7 @@ class Language(ABC):
     ) -> Documents:
         """Draw ``n`` documents.
 
-        One that reaches ``max_length`` tokens is cut there and has no ``<eos>``.
+        One that would be longer than ``max_length`` tokens is cut there and has no ``<eos>``.
         """
 
     @abstractmethod

@@ -38,9 +38,9 @@ class Brackets(Language):
     =======  =======  ================  =================  ========
 
     The kinds of an opener are equally likely. Fillers are Zipfian, :math:`r^{-\text{exponent}}`;
-    inside each kind of bracket, and outside of all, the ranks start at another letter. So the
-    letters tell what the top is, and nothing tells what waits below it but the openers themselves,
-    many tokens ago.
+    inside each kind of bracket, and outside of all, the ranks start at another letter, where there
+    are more letters than kinds. So the letters tell what the top is, and nothing tells what waits
+    below it but the openers themselves, many tokens ago.
 
     Args:
         kinds: of brackets, at most 4.

@@ -99,7 +99,7 @@ class Dialogue(Language):
         names its topic (``named``), or only the group of up to five that the topic is in, or
         nothing ("that"), the last two equally often. Where it leaves K topics open, a specific
         reply has P(T|S) = (1 - ``generic``) / 20 K, and the generic one keeps all of its share: the
-        less is known, the further it is ahead.
+        less is known, the further it is ahead. Both hold up to a factor 1 - ``epsilon``.
 
         Args:
             topics: the first so many of twenty, in four groups; all equally likely. The vocabulary

@@ -92,7 +92,7 @@ class LSTMOracle(Language):
         # Each step ends with the same probability whatever stands before it, so the lengths can be
         # drawn first.
         u = torch.rand(n, generator=generator, dtype=torch.float64)
-        full = ((-u).log1p() / math.log1p(-self.end)).floor().long() + 1
+        full = ((-u).log1p() / math.log1p(-self.end)).floor().clamp(max=2**62).long() + 1
         long = full if max_length is None else full.clamp(max=max_length)
         tokens = torch.zeros(int(long.max()), n, dtype=torch.long)
         for chunk in full.argsort(descending=True, stable=True).split(CHUNK):

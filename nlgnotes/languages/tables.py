@@ -46,6 +46,7 @@ class RowSampler:
         # What rounding leaves above the last sum belongs to the last entry that is possible at all.
         last = self.width - 1 - (table > 0).flip(-1).long().argmax(-1, keepdim=True)
         sums[torch.arange(self.width) >= last] = 1.0
+        self._last = last[:, 0]
         self._steps = (sums + torch.arange(len(table))[:, None]).flatten()
 
     def draw(self, rows: Int64[Tensor, " n"], generator: torch.Generator) -> Int64[Tensor, " n"]:
@@ -56,10 +57,10 @@ class RowSampler:
         """
         check_generator(generator)
         u = torch.rand(len(rows), generator=generator, dtype=torch.float64)
-        # Adding a large row number may round the sum up to the next row: the last entry is then the
-        # right one.
+        # Adding a large row number may round the sum up to the next row: the last entry that is
+        # possible is then the right one.
         found = torch.searchsorted(self._steps, rows + u, right=True) - rows * self.width
-        return found.clamp_(max=self.width - 1)
+        return found.minimum(self._last[rows])
 
 
 def sample_walks(

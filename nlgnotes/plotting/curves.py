@@ -32,7 +32,8 @@ def frontier(
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: a curve is not made of equally long sequences of finite numbers.
+        ValueError: a curve is not made of equally long sequences of finite numbers, or an interval
+            does not hold its value.
     """
     check_named("curves", curves)
     where = "above" if ax is None else "right"
@@ -40,7 +41,13 @@ def frontier(
     for name, curve in curves.items():
         columns = read_curve(curve, "diversity, quality", name)
         x, y = columns[:2]
-        error = None if len(columns) == 2 else np.abs(np.stack([y - columns[2], columns[3] - y]))
+        error = None
+        if len(columns) == 4:
+            low, high = columns[2:]
+            # Up to rounding.
+            if not (((low <= y) | np.isclose(low, y)) & ((y <= high) | np.isclose(y, high))).all():
+                raise ValueError(f"curves must hold low <= {ylabel} <= high; got others for {name}")
+            error = np.abs(np.stack([y - low, high - y]))
         drawn = look[name] | {"capsize": 2, "markersize": 6, "linewidth": 1.5}
         ax.errorbar(x, y, yerr=error, label=name, **drawn)
     ax.set(xlabel=xlabel, ylabel=ylabel)

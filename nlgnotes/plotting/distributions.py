@@ -113,9 +113,11 @@ def probability_maps(
         ax.set_title(title)
         ax.set_xticks(range(len(columns)), columns, rotation=90)
         ax.set_yticks(range(len(rows)), rows if i == 0 else [""] * len(rows))
-        for edge in range(group or len(rows), len(rows), group or len(rows)):
-            ax.axhline(edge - 0.5, color=BLACK, linewidth=0.7)
-            ax.axvline(edge - 0.5, color=BLACK, linewidth=0.7)
+        for edge in range(group or max(shape), max(shape), group or 1):
+            if edge < len(rows):
+                ax.axhline(edge - 0.5, color=BLACK, linewidth=0.7)
+            if edge < len(columns):
+                ax.axvline(edge - 0.5, color=BLACK, linewidth=0.7)
     axes[0].figure.colorbar(image, ax=list(axes), label="probability", shrink=0.75)
     return axes
 
@@ -259,6 +261,7 @@ def simplex(points, corners: Sequence[str], *, ax=None):
             f"points must be [n, 3], each row adding up to 1, with 3 corners; got {points.shape} "
             f"and {len(corners)} corners"
         )
+    read_shares("points", points, points.shape, "[n, 3]")
     ax = new_axes(ax)
     place = np.array([[0, 0], [1, 0], [0.5, np.sqrt(3) / 2]])
     ax.plot(*np.vstack([place, place[:1]]).T, color=BLACK, linewidth=1)

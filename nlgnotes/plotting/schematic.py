@@ -67,7 +67,8 @@ def arrow(
         text: what is written at the middle of the straight way.
         color: of arrow and text, which is darkened until it is legible.
         line: ``"solid"`` or ``"dashed"``.
-        bend: how far it leaves the straight way, as a part of its length; to the left if positive.
+        bend: twice how far it leaves the straight way, as a part of its length; to the left if
+            positive.
         beside: from the middle to the foot of the text, in the units of the axes.
 
     Raises:

@@ -1,12 +1,13 @@
 """The look of the book's figures: palette, markers, labels."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.legend import Legend
 
 from nlgnotes.plotting.arguments import check_axes, check_color, read_point
@@ -91,7 +92,8 @@ def new_axes(ax: Axes | None, size: tuple | None = None) -> Axes:
 def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict[str, dict]:
     """A colour and a marker for each curve: those given by name, then what is left of the palette.
 
-    The marker goes with the colour, so that a curve keeps both in every panel.
+    The marker goes with the colour, so that a curve keeps both in every panel. Where the palette's
+    seven colours are used up they come again, with other markers.
 
     Args:
         names: of the curves.
@@ -107,17 +109,21 @@ def looks(names: Iterable[str], colors: Mapping[str, str] | None = None) -> dict
         check_kind("names", name, Hashable)
     for colour in given.values():
         check_color("colors", colour)
-    taken = set(given.values())
-    free = [colour for colour in PALETTE if colour not in taken] or list(PALETTE)
+    taken = set(map(to_rgba, given.values()))
+    free = [colour for colour in PALETTE if to_rgba(colour) not in taken] or list(PALETTE)
     others = iter(free * len(names))
     drawn = {name: given[name] if name in given else next(others) for name in names}
-    return {
-        name: {
-            "color": colour,
-            "marker": MARKERS[PALETTE.index(colour) if colour in PALETTE else i % len(MARKERS)],
-        }
-        for i, (name, colour) in enumerate(drawn.items())
-    }
+    place = {to_rgba(colour): i for i, colour in enumerate(PALETTE)}
+    used = Counter(to_rgba(colour) for name, colour in drawn.items() if name in given)
+    found = {}
+    for i, (name, colour) in enumerate(drawn.items()):
+        known, again = to_rgba(colour), 0
+        if name not in given:
+            again = used[known]
+            used[known] += 1
+        marker = place[known] + len(PALETTE) * again if known in place else i
+        found[name] = {"color": colour, "marker": MARKERS[marker % len(MARKERS)]}
+    return found
 
 
 def luminance(color) -> float:

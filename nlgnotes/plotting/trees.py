@@ -50,7 +50,8 @@ def search_tree(
         ax: where to draw; a new figure if None.
 
     Raises:
-        ValueError: a parent that is no kept state of the level before, or a state that is none.
+        ValueError: a parent that is no kept state of the level before, two kept states of one rank
+            in a level, or a state that is none.
     """
     check_kind("levels", levels, Collection)
     for level in levels:
@@ -81,7 +82,9 @@ def search_tree(
             (x0, y0), (x1, y1) = above[node.parent], box
             ax.plot([x0 + 0.38, x1 - 0.38], [y0, y1], zorder=0, **line)
             if keeps:
-                kept[check_count("rank", node.rank, 0)] = box
+                if check_count("rank", node.rank, 0) in kept:
+                    raise ValueError(f"rank must differ among the kept; got {node.rank} twice")
+                kept[node.rank] = box
         above = kept
     return ax
 

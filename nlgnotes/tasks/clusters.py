@@ -69,7 +69,8 @@ class Clusters:
             generator: where centres, rules and the direction of the common mean come from; the
                 same ones for every ``common``.
             clusters, width, classes: how many.
-            distance: standard deviation of a centre's coordinates; that of *z* is 1.
+            distance: standard deviation of a centre's coordinates, before their mean is taken
+                away; that of *z* is 1.
             common: length of the common mean, at least 0.
             zipf: cluster r has a share proportional to ``r ** -zipf``; 0 makes them equal.
 

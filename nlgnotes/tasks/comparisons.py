@@ -54,8 +54,9 @@ class RatedAnswers:
     .. math:: P(y_t = w \mid x, y_{<t}) \propto
        e^{\alpha v_{(w - x) \bmod V} + h_w - \rho\, c_w(y_{<t})},
 
-    with :math:`c_w(y_{<t})` its count among those before, and draws the first word independently of
-    all the others. Texts may be longer than answers. Taught in: book/rlhf.ipynb.
+    with :math:`c_w(y_{<t})` its count among those before, the first left out, and draws the first
+    word independently of all the others. Texts may be longer than answers.
+    Taught in: book/rlhf.ipynb.
 
     Args:
         words: how the words are written.

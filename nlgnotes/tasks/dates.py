@@ -64,7 +64,7 @@ def date_split(day: date) -> str:
     ('train', 'test')
     """
     check_kind("day", day, date)
-    digest = hashlib.blake2b(day.isoformat().encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(date.isoformat(day).encode(), digest_size=8).digest()
     return "test" if int.from_bytes(digest, "big") < TEST_SHARE * 2**64 else "train"
 
 

@@ -109,7 +109,7 @@ def split_games(
     check_kind("every", every, Sequence)
     for game in every:
         _check_state("every", game)
-    if len(set(every)) < len(every):
+    if len({tuple(sorted(game)) for game in every}) < len(every):
         raise ValueError(f"every must hold different games; got {len(every)} with repetitions")
     can = [game for game in every if reachable(game)]
     tests = check_count("tests", tests, 1, len(can))
@@ -167,7 +167,8 @@ def _outcomes(low: Number, high: Number) -> Iterator[tuple[Number, str, Number, 
 def reachable(state: State, target: Number = TARGET) -> bool:
     """Whether the target can be made of a state: exhaustive search, in exact arithmetic.
 
-    The ceiling of every other way to play. Taught in: book/reasoning.ipynb.
+    Of numbers and a target not below 0, as for all that searches here. The ceiling of every other
+    way to play. Taught in: book/reasoning.ipynb.
 
     >>> reachable((3, 3, 8, 8)), reachable((1, 1, 1, 1))  # 8 / (3 - 8 / 3)
     (True, False)

@@ -148,7 +148,7 @@ class LabelledExamples:
     def null_log_probs(self) -> Float[Tensor, "kinds nulls"]:
         """log p(null j | k), given that the example is null."""
         first = torch.arange(self.kinds)[:, None] == 0
-        return (torch.tensor(self.null_tilts) * first).log_softmax(-1)
+        return (torch.tensor(self.null_tilts, dtype=torch.float32) * first).log_softmax(-1)
 
     def sample(self, n: int, examples: int, generator: torch.Generator) -> Examples:
         """Draw documents.

@@ -96,7 +96,8 @@ def rows_of(symbols: Row, test: bool) -> tuple[tuple[Row, ...], ...]:
     """All rows that belong to training, or to the test, one tuple for each of the lengths.
 
     The row's symbols are read as the digits of a number; it belongs to the test if the remainder of
-    the number divided by 13 is 0 or 1. No row of the test is ever trained on, in any task.
+    the number divided by 13 is 0 or 1. No row of the test is the row of a training example, in any
+    task; as what a task gives, it may occur.
 
     >>> [len(rows) for rows in rows_of(LETTERS, True)], [len(r) for r in rows_of(LETTERS, False)]
     ([631], [3465])

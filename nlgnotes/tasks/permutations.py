@@ -15,8 +15,8 @@ def permutations_by_swaps(letters: int = 5) -> Automaton:
 
     The swaps generate all permutations. For five letters their group is not solvable, so that no
     solution of constant depth is known, and none exists if the circuit classes TC0 and NC1 differ
-    (Liu et al. 2023, arXiv:2210.10749). After *n* swaps half of the arrangements can be reached,
-    those of the parity of *n*: so 60 of 120. Taught in: book/reasoning.ipynb.
+    (Liu et al. 2023, arXiv:2210.10749). After *n* swaps, from three on, half of the arrangements
+    can be reached, those of the parity of *n*: so 60 of 120. Taught in: book/reasoning.ipynb.
 
     Args:
         letters: how many, from 2 to 7.

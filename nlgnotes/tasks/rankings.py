@@ -18,6 +18,7 @@ from nlgnotes.validation import (
     check_interval,
     check_kind,
     check_log_probs,
+    check_scores,
     describe,
 )
 
@@ -53,9 +54,11 @@ def draw_answers(
         generator: where they are drawn from.
 
     Raises:
-        ValueError: ill log-probabilities, or a prompt out of range.
+        ValueError: ill log-probabilities, a prompt without a possible answer, or a number of a
+            prompt out of range.
     """
     check_log_probs("log_probs", log_probs)
+    check_scores("log_probs", log_probs)
     if log_probs.dim() != 2:
         raise ValueError(f"log_probs must be [prompts, answers]; got {describe(log_probs)}")
     check_ids("prompts", prompts, getattr(prompts, "shape", ()), len(log_probs))

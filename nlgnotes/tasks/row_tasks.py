@@ -74,7 +74,7 @@ _TABLE = {
         (
             "swap ends",
             "swap both ends / exchange first with last / trade ends / switch outer",
-            lambda x: x[-1:] + x[1:-1] + x[:1],
+            lambda x: x if len(x) < 2 else x[-1:] + x[1:-1] + x[:1],
             True,
         ),
     ),

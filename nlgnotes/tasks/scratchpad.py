@@ -119,8 +119,14 @@ class ScratchpadTask:
         """Rows as a batch in which all that is written after a question carries a signal.
 
         Several questions may follow each other in a row; the end stands after the last.
+
+        Raises:
+            ValueError: the questions do not begin at the same places in all rows.
         """
         check_tokens("rows", rows, self.vocab_size)
+        begins = rows == self.question
+        if not bool((begins == begins[:1]).all()):
+            raise ValueError("rows must have their questions at the same places; got several")
         targets = F.pad(rows[:, 1:], (0, 1), value=self.end)
         inside = torch.zeros_like(rows, dtype=torch.bool)
         for column in (rows[0] == self.question).nonzero()[:, 0].tolist():

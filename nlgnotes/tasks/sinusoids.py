@@ -133,20 +133,21 @@ class Sinusoids:
     ) -> Float[Tensor, "tasks points 1"]:
         r"""The posterior mean at ``x``, the prediction with least squared error given ``shown``.
 
-        *Two points or more* leave one function: f(x) = a sin x + b cos x has two unknowns, and
-        least squares finds them. *One point* (u, v) leaves a curve of them, for each phase the
-        amplitude v / sin(u - phase). The posterior of the phase is proportional to
-        ``1 / |sin(u - phase)|`` where that amplitude is possible; the mean is a sum over ``cells``
-        equal cells.
+        *Two points or more* leave one function, where not all places differ by multiples of pi:
+        f(x) = a sin x + b cos x has two unknowns, and least squares finds them. *One point* (u, v)
+        leaves a curve of them, for each amplitude A from |v| on the two phases with
+        A sin(u - phase) = v that lie in (0, pi), or one or none of them. The posterior of A on each
+        branch is proportional to ``1 / sqrt(A^2 - v^2)``; the mean is a sum over ``cells`` cells
+        of equal probability in each.
 
         Args:
             shown: one point or more of each task.
             x: where to predict.
-            cells: of the phase, only used with one point.
+            cells: of the amplitude, only used with one point.
 
         Raises:
             ValueError: no point, or ``cells`` below 1; with one point a value that no task has
-                there.
+                there; with more, places that all differ by multiples of pi.
         """
         cells = check_count("cells", cells)
         check_kind("shown", shown, Points)
@@ -158,16 +159,24 @@ class Sinusoids:
             raise ValueError("shown must hold at least 1 point of each task; got 0")
         u, v, places = shown.x.double(), shown.y.double(), x.double()
         if u.shape[1] > 1:
+            if not bool((torch.sin(u - u[:, :1]).abs() > 1e-6).any(1).all()):
+                raise ValueError("shown must hold places that do not differ by multiples of pi")
             waves = torch.cat((u.sin(), u.cos()), 2)
             found = torch.linalg.lstsq(waves, v).solution
             return (torch.cat((places.sin(), places.cos()), 2) @ found).to(x.dtype)
-        phases = math.pi * (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
-        sines = torch.sin(u[..., 0] - phases)
-        amplitudes = v[..., 0] / sines
-        possible = (amplitudes >= self.low) & (amplitudes <= self.high)
-        if not bool(possible.any(1).all()):
+        # With A = |v| cosh w the posterior of w is uniform on both branches of the phase,
+        # since dA / sqrt(A^2 - v^2) = dw. Instead of 0 the size stands close to it.
+        size = v[..., 0].abs().clamp(min=1e-12 * self.low)
+        low = torch.acosh((self.low / size).clamp(min=1))
+        high = torch.acosh((self.high / size).clamp(min=1))
+        even = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
+        amplitudes = size * torch.cosh(low + (high - low) * even)
+        angles = torch.asin((v[..., 0] / amplitudes).clamp(-1, 1))
+        phases = torch.cat((u[..., 0] - angles, u[..., 0] - math.pi + angles), 1) % (2 * math.pi)
+        amplitudes = torch.cat((amplitudes, amplitudes), 1)
+        density = ((phases < math.pi) & (size <= self.high)).double()
+        if not bool(density.any(1).all()):
             raise ValueError("shown must be points of the family's functions; one is of none")
-        density = possible / sines.abs()
         density = density / density.sum(1, keepdim=True)
         # A sin(x - phase) = A cos(phase) sin x - A sin(phase) cos x: two means say it for all x.
         weighted = density * amplitudes

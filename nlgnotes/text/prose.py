@@ -113,7 +113,7 @@ def _is_prose(text: str) -> bool:
     """Sentences: a capital, a full stop, mostly ASCII letters, and small words as in English."""
     if not 40 <= len(text) <= 2000 or not text[0].isupper() or text[-1] not in _ENDS:
         return False
-    if any(mark in text for mark in ("://", "`", "|", "  ")) or not text.isprintable():
+    if any(mark in text for mark in ("://", "`", "|")) or not text.isprintable():
         return False
     words = re.findall(r"[A-Za-z']+", text)
     letters = len(_OTHER.sub("", text))

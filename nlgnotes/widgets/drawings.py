@@ -156,7 +156,7 @@ def _slider(axis: Axis, given: Sequence[float | int]) -> dict:
         "low": low,
         "high": high,
         "step": step,
-        "start": numbers[axis.start[0]],
+        "start": _plain(numbers[axis.start[0]]),
     }
 
 
@@ -172,7 +172,15 @@ def _stop(axes: list[Axis], stop: tuple[str, ...], values: Callable) -> dict:
         raise ValueError(
             f"values must give the picture's numbers by name; got {computed!r} at {where}"
         )
-    return {"at": at, "values": {str(k): _numbers(k, v, where) for k, v in computed.items()}}
+    return {
+        "at": {name: _plain(x) for name, x in at.items()},
+        "values": {str(k): _numbers(k, v, where) for k, v in computed.items()},
+    }
+
+
+def _plain(number: object) -> float | int:
+    """A stop as JSON can hold it: also one of NumPy's or torch's."""
+    return number if isinstance(number, int | float) else float(number)
 
 
 def _numbers(name: str, value: object, where: str) -> float | int | list:

@@ -50,12 +50,14 @@ def draw_frame(
     width = None if width is None else check_count("width", width)
     opened = set(plt.get_fignums())
     try:
+        called = "draw"
         try:
             drawn = draw(**values)
+            called = "alt"
             text = alt(**values) if callable(alt) else alt
         except Exception as error:
             raise RuntimeError(
-                f"draw failed at {where}: {type(error).__name__}: {error}"
+                f"{called} failed at {where}: {type(error).__name__}: {error}"
             ) from error
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"alt must give a text that is not empty at {where}; got {text!r}")

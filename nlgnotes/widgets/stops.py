@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def _begin(axes: list[Axis], start: object) -> None:
     elif len(axes) == 1:
         wanted = {names[0]: start}
     else:
-        wanted = dict(zip(names, start, strict=False)) if isinstance(start, (tuple, list)) else {}
+        wanted = dict(zip(names, start, strict=True)) if _is_pair(start) else {}
     if set(wanted) != set(names):
         raise ValueError(f"start must give one stop for each of {', '.join(names)}; got {start!r}")
     first = 0
@@ -155,7 +156,9 @@ def _begin(axes: list[Axis], start: object) -> None:
         first = hits[0]
 
 
+def _is_pair(start: object) -> bool:
+    return isinstance(start, (tuple, list)) and len(start) == 2
+
+
 def _same(a: object, b: object) -> bool:
-    return a is b or (
-        isinstance(a, (int, float, str, bool)) and isinstance(b, (int, float, str, bool)) and a == b
-    )
+    return a is b or (isinstance(a, Real | str) and isinstance(b, Real | str) and bool(a == b))

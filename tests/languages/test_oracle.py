@@ -135,3 +135,8 @@ def test_errors():
     ]:
         with pytest.raises(ValueError, match=match):
             oracle(**options)
+
+
+def test_a_rare_end_is_drawn_too():
+    language = LSTMOracle(5, generator(0), hidden=3, end=1e-20)
+    assert language.sample(50, generator(1), 5).lengths.tolist() == [5] * 50

@@ -10,7 +10,7 @@ import pytest
 
 from nlgnotes import plotting
 from nlgnotes.intervals import Interval
-from nlgnotes.plotting.style import looks, luminance, readable
+from nlgnotes.plotting.style import MARKERS, looks, luminance, readable
 
 
 @pytest.fixture
@@ -76,6 +76,10 @@ def test_frontier_gives_each_sampler_its_own_marker(ax):
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["top-k", "top-p"]
     with pytest.raises(ValueError, match="for bad"):
         plotting.frontier({"bad": ([1.0], [1.0, 2.0])})
+    for low, high in ((2.0, 3.0), (-1.0, 0.5)):
+        with pytest.raises(ValueError, match="low <= quality .* <= high; got others for bad"):
+            plotting.frontier({"bad": ([0.0], [1.0], [low], [high])})
+    plotting.frontier({"rounded": ([0.0], [1.0], [1 + 1e-12], [1.0])}, ax=ax)
 
 
 def test_probability_maps_share_one_scale_and_name_the_rows_once():
@@ -93,6 +97,13 @@ def test_probability_maps_share_one_scale_and_name_the_rows_once():
     ] and left.get_title() == "data"
     assert [t.get_text() for t in right.get_yticklabels()] == ["", ""]
     assert [line.get_ydata()[0] for line in left.lines[::2]] == [0.5]
+    for shape, across, upright in (((2, 4), [], [1.5]), ((6, 2), [1.5, 3.5], [])):
+        names = ["a"] * shape[0], ["x"] * shape[1]
+        (ax,) = plotting.probability_maps({"m": np.zeros(shape)}, *names, group=2)
+        drawn = [line.get_xydata() for line in ax.lines]
+        assert [at[0, 1] for at in drawn if at[0, 1] == at[1, 1]] == across
+        assert [at[0, 0] for at in drawn if at[0, 0] == at[1, 0]] == upright
+        assert ax.get_xlim() == (-0.5, shape[1] - 0.5)
     with pytest.raises(ValueError, match=r"maps\['bad'\] must be of shape"):
         plotting.probability_maps({"bad": small}, ["a"], ["x", "y"])
 
@@ -194,6 +205,8 @@ def test_simplex_puts_every_point_between_its_corners_and_counts_them():
     for points, corners in ((np.ones((2, 3)), "abc"), (np.eye(2), "ab"), (np.eye(3), "ab")):
         with pytest.raises(ValueError, match="points must be"):
             plotting.simplex(points, corners)
+    with pytest.raises(ValueError, match=r"points must lie in \[0, 1\]"):
+        plotting.simplex([[-1, 1, 1]], "abc")
 
 
 INTERVALS = [Interval(0.1, 0.0, 0.3, 9), Interval(-1.0, -2.0, -0.5, 9)]
@@ -242,6 +255,13 @@ def test_a_curve_keeps_its_colour_and_marker_in_every_panel():
     # What is not named takes what is left.
     assert looks(["x", "b"], {"b": plotting.BLUE})["x"]["color"] == plotting.PALETTE[1]
     assert len({look["color"] for look in looks(map(str, range(7))).values()}) == 7
+    many = [tuple(look.values()) for look in looks(map(str, range(30))).values()]
+    assert len(set(many)) == 30 and many[:7] == list(zip(plotting.PALETTE, MARKERS, strict=False))
+    # A colour is the same however it is written.
+    same = looks(["a", "b"], {"a": plotting.BLUE.lower()})
+    assert same["a"]["marker"] == "o" and same["b"]["color"] == plotting.PALETTE[1]
+    full = dict(zip("abcdefg", plotting.PALETTE, strict=True))
+    assert looks("ah", full)["h"] not in (looks("ah", full)["a"], *looks("abcdefg", full).values())
     for draw in (
         lambda names: plotting.frontier({n: ([1, 2], [1, 2]) for n in names}, colors=colors),
         lambda names: plotting.forest(["r", "s"], dict.fromkeys(names, INTERVALS), colors=colors),

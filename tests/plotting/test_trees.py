@@ -39,3 +39,5 @@ def test_room_is_the_same_whatever_is_there():
 def test_a_parent_must_have_been_kept():
     with pytest.raises(ValueError, match="parent must be one of the kept"):
         search_tree("root", [[TreeNode("a", 0, False)], [TreeNode("b", 0)]])
+    with pytest.raises(ValueError, match="rank must differ among the kept; got 0 twice"):
+        search_tree("root", [[TreeNode("a", 0, True), TreeNode("b", 0, True)]])

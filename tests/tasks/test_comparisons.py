@@ -152,5 +152,7 @@ def test_ill_arguments_of_draws_are_refused():
         draw_rankings(law, law, 3, 2, generator(0), noise=-1)
     with pytest.raises(ValueError, match="prompts must hold ids"):
         draw_answers(law, torch.tensor([2]), generator(0))
+    with pytest.raises(ValueError, match="log_probs must have a finite entry in every row"):
+        draw_answers(torch.full((2, 3), -math.inf), torch.tensor([0]), generator(0))
     with pytest.raises(ValueError, match="tokens must be prompts"):
         text_batch(torch.zeros(3, 1, dtype=torch.long))

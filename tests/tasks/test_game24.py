@@ -117,6 +117,8 @@ def test_the_split_is_by_multiset():
         g.split_games([(1, 1, 1, 1)], 1, torch.Generator())
     with pytest.raises(ValueError, match="different games"):
         g.split_games([(4, 6), (4, 6)], 1, torch.Generator())
+    with pytest.raises(ValueError, match="different games"):
+        g.split_games([(1, 2, 3, 4), (4, 3, 2, 1)], 1, torch.Generator())
 
 
 def test_tokens_and_back():

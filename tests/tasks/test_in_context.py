@@ -156,3 +156,15 @@ def test_bad_documents_are_refused():
         family.tokens(words - 1, labels)
     with pytest.raises(ValueError, match="signal must be 'label' or 'all'; got 'none'"):
         family.batch(family.sample(1, 1, generator(0)), signal="none")
+
+
+def test_whole_null_tilts_are_those_of_floats():
+    whole, floats = (
+        LabelledExamples(kinds=2, words=4, words_per_example=2, null_share=0.5, null_tilts=tilts)
+        for tilts in ((0, 1), (0.0, 1.0))
+    )
+    assert whole.null_log_probs().equal(floats.null_log_probs())
+    for ours, theirs in zip(
+        whole.sample(3, 4, generator(0)), floats.sample(3, 4, generator(0)), strict=True
+    ):
+        assert ours.equal(theirs)

@@ -42,6 +42,12 @@ def test_several_questions_in_a_row():
     assert words == ["answer:", "becda", "Q:", "answer:", "becda", "<end>"]
 
 
+def test_rows_whose_questions_stand_at_other_places_are_refused():
+    one, two = TASK.rows(INPUTS, "direct"), TASK.rows(INPUTS, "scratchpad")
+    with pytest.raises(ValueError, match="rows must have their questions at the same places"):
+        TASK.batch(torch.cat([torch.cat([one, two], 1), torch.cat([two, one], 1)]))
+
+
 def test_other_states_can_be_written():
     states = torch.tensor([[5, 6, 7]])
     rows = TASK.rows(INPUTS, "scratchpad", states=states)

@@ -116,3 +116,44 @@ def test_ill_arguments():
         FAMILY.best_prediction(far, torch.zeros(1, 1, 1))
     with pytest.raises(ValueError, match="cells must be"):
         FAMILY.best_prediction(far, torch.zeros(1, 1, 1), cells=0)
+
+
+def test_one_point_near_a_zero():
+    """Close to 0 the amplitude's density is 1 / A and the phase is known: a mean in closed form.
+
+    At u = 1 all phases of the other branch lie outside (0, pi).
+    """
+    low, high = FAMILY.low, FAMILY.high
+    amplitude = (high - low) / math.log(high / low)
+    x = torch.tensor([0.0, 2.5], dtype=torch.float64)[None, :, None]
+    for v in (0.0, 1e-5, -1e-5, 1e-4):
+        point = Points(torch.ones(1, 1, 1).double(), torch.full((1, 1, 1), v).double())
+        for cells in (2000, 20_000):
+            guess = FAMILY.best_prediction(point, x, cells=cells)
+            assert guess == pytest.approx(amplitude * torch.sin(x - 1), abs=2e-4)
+
+
+def test_one_point_against_a_sum_over_the_amplitudes():
+    """A slow oracle in the other variable: 1 / sqrt(A^2 - v^2), very many amplitudes."""
+    x = torch.tensor([0.0, 2.5], dtype=torch.float64)
+    for u, v in ((0.7, 0.01), (1.0, 0.03), (-4.2, 3.0)):
+        low = max(FAMILY.low, abs(v))
+        share = (torch.arange(400_000, dtype=torch.float64) + 0.5) / 400_000
+        a = low + (FAMILY.high - low) * share**2  # a square: the density may be infinite at |v|
+        density = share / (a**2 - v**2).sqrt()
+        total, mean = torch.zeros(()).double(), torch.zeros(2).double()
+        for phase in (u - torch.asin(v / a), u - math.pi + torch.asin(v / a)):
+            possible = density * (torch.remainder(phase, 2 * math.pi) < math.pi)
+            total += possible.sum()
+            mean += (possible * a * torch.sin(x[:, None] - phase)).sum(1)
+        point = Points(torch.full((1, 1, 1), u).double(), torch.full((1, 1, 1), v).double())
+        guess = FAMILY.best_prediction(point, x[None, :, None])[0, :, 0]
+        assert guess == pytest.approx(mean / total, abs=1e-3)
+
+
+@pytest.mark.parametrize("places", [(1.0, 1.0), (1.0, 1.0 - math.pi), (0.5, 0.5, 0.5)])
+def test_points_that_say_the_same_twice(places):
+    x = torch.tensor(places).double()[None, :, None]
+    points = Points(x, FAMILY.values(torch.tensor([[2.0, 0.5]]).double(), x))
+    with pytest.raises(ValueError, match="multiples of pi"):
+        FAMILY.best_prediction(points, torch.zeros(1, 1, 1))

@@ -161,3 +161,11 @@ def test_errors_speak(place, change, said, request):
 def test_values_that_fail_name_their_stop(site):
     with pytest.raises(RuntimeError, match=r"values failed at x = 0: ZeroDivisionError"):
         drawing(**CALL | {"values": lambda x: {"y": 1 / x}})
+
+
+@pytest.mark.parametrize("stops", [np.array([0, 1]), torch.tensor([0, 1]), torch.tensor([0.0, 1])])
+def test_the_page_reads_stops_of_numpy_and_torch(site, stops):
+    shown = drawing(**{**CALL, "stops": {"x": list(stops)}, "values": lambda x: {"y": float(x)}})
+    data = on_page(shown)
+    assert [stop["at"]["x"] for stop in data["stops"]] == [0, 1]
+    assert data["parameters"][0]["start"] == 0
