@@ -248,8 +248,9 @@ def test_two_worker_processes_of_a_cluster_run_the_lectures(book, capsys):
     assert [len(p["runs"]) for p in ledger_data.read(book / "published").values()] == [2]
 
 
-def test_a_cluster_that_is_not_there_is_named(book):
+def test_a_cluster_that_is_not_there_is_named(book, monkeypatch):
     pytest.importorskip("distributed")
+    monkeypatch.setattr(ledger_runs, "PATIENCE", 1)
     with pytest.raises(RuntimeError, match="no scheduler answers at tcp://127.0.0.1:1"):
         with ledger_runs.cluster("tcp://127.0.0.1:1"):
             pass

@@ -217,10 +217,10 @@ def test_law_no_frame_is_larger_than_the_limit(dots, seed):
 
 
 def test_what_cannot_be_small_is_a_clear_error():
-    noise = np.random.default_rng(0).random((550, 550, 3))
+    noise = np.random.default_rng(0).random((330, 330, 3))
 
     def snow(k):
-        figure = plt.figure(figsize=(5, 5))
+        figure = plt.figure(figsize=(3, 3))
         figure.figimage(noise)
         return figure
 

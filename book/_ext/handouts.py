@@ -16,6 +16,7 @@ from bs4 import BeautifulSoup, Tag
 import build
 import pdf
 import solutions
+from search_texts import without_colours
 
 HANDOUTS = build.ROOT / "_build" / "handouts"
 CHOICE = build.ROOT / "book" / "handouts.yml"
@@ -64,7 +65,7 @@ def sheet(lecture: str, page: str, choice: dict[str, list[str]], site: str) -> s
     Raises:
         HandoutError: the page lacks what was chosen.
     """
-    soup = BeautifulSoup(page, "html.parser")
+    soup = BeautifulSoup(without_colours(page), "html.parser")
     article = soup.find("article") or soup
     for link in article.find_all(class_="headerlink"):
         link.decompose()

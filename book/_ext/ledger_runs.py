@@ -22,6 +22,7 @@ from imports import Package
 from ledger_task import Task
 
 PARAMETERS = "parameters"  # the tag of the cell that sets the seed
+PATIENCE = 10  # seconds in which a scheduler answers
 
 
 def tasks(
@@ -175,7 +176,7 @@ def cluster(address: str):
     # The workers do not have this folder: the file goes along.
     cloudpickle.register_pickle_by_value(ledger_task)
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise RuntimeError(f"no scheduler answers at {address}: {error}") from None
     try:

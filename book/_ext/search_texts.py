@@ -24,9 +24,13 @@ BLOCKS = {"p", "li", "dt", "dd", "tr", "pre", "div", "figcaption", "summary"}
 WEIGHTS = {"api": 0.1, "changelog": 0.1, "errata": 0.5, "index": 0.5, "references": 0.5}
 """What is listed comes after what is explained."""
 
-COLOURED = re.compile(r'<(?:pre|dt class="sig)\b.*?</(?:pre|dt)>', re.S)
-COLOURS = re.compile(r"</?span\b[^>]*>")
-"""Code and signatures, and what colours each name and sign of them: most of all tags of a page."""
+CODE = re.compile(r'<(?:pre|dt class="sig)\b.*?</(?:pre|dt)>', re.S)
+COLOUR = re.compile(r"</?span\b[^>]*>")
+
+
+def without_colours(page: str) -> str:
+    """The HTML without what colours each name and sign of code, which is most of a page's tags."""
+    return CODE.sub(lambda code: COLOUR.sub("", code[0]), page)
 
 
 def sections(body: str) -> list[dict[str, str]]:
@@ -34,8 +38,7 @@ def sections(body: str) -> list[dict[str, str]]:
 
     A formula is its TeX, without what marks it; every block ends with a line break.
     """
-    plain = COLOURED.sub(lambda code: COLOURS.sub("", code[0]), body)
-    soup = BeautifulSoup(plain, "html.parser")
+    soup = BeautifulSoup(without_colours(body), "html.parser")
     for tag in soup.find_all(_is_unread):
         if not tag.decomposed:  # with another
             tag.decompose()

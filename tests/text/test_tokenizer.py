@@ -197,11 +197,11 @@ def test_what_is_no_text_is_named(plain):
         "ByteBPE(['ab'])": "merges must be a list; got 'ab'",
         "ByteBPE([3])": "merges must be a list; got 3",
     }
-    answers = plain(setup, {code: code for code in cases})
+    right = "ByteBPE.train(['aaaa'], np.int64(258)).merges"
+    answers = plain(setup, {code: code for code in (*cases, right)})
     for code, message in cases.items():
         assert answers[code][0] == "ValueError" and message in answers[code][1], answers[code]
-    answers = plain(setup, {"numpy": "ByteBPE.train(['aaaa'], np.int64(258)).merges"})
-    assert answers["numpy"] == ["value", "((98, 98),)"]
+    assert answers[right] == ["value", "((98, 98),)"]
 
 
 def test_training_arguments():

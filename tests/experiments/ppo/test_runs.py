@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from nlgnotes.experiments.ppo import runs
 from nlgnotes.experiments.ppo.runs import EXPERIMENT, arms, measure, one_run
 from nlgnotes.experiments.ppo.standing import Bench, bench
 
@@ -47,20 +48,28 @@ def test_a_run_is_the_same_for_the_same_seed_and_learns():
 
 
 @pytest.fixture
-def laws_once(monkeypatch):
-    """A law is a sum over all answers: that of the same weights is not computed again."""
-    known, computed = {}, Bench.law
+def sums_once(monkeypatch):
+    """Laws and their gradients are sums over all answers: of the same weights none is done again.
 
-    def law(self, policy):
-        weights = b"".join(each.detach().numpy().tobytes() for each in policy.parameters())
-        if weights not in known:
-            known[weights] = computed(self, policy)
-        return known[weights]
+    The reference is where every run begins.
+    """
 
-    monkeypatch.setattr(Bench, "law", law)
+    def once(function):
+        known = {}
+
+        def look(bench, policy, *beta):
+            weights = b"".join(each.detach().numpy().tobytes() for each in policy.parameters())
+            if (weights, beta) not in known:
+                known[weights, beta] = function(bench, policy, *beta)
+            return known[weights, beta]
+
+        return look
+
+    monkeypatch.setattr(Bench, "law", once(Bench.law))
+    monkeypatch.setattr(runs, "exact_gradient", once(runs.exact_gradient))
 
 
-def test_the_measurement_goes_through(laws_once):
+def test_the_measurement_goes_through(sums_once):
     data = measure(SMALL, 100, progress=False)
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert len(data["noise"]) == 2 and data["noise"][0].keys() == {"start", "trained"}
