@@ -135,7 +135,7 @@ class Sinusoids:
 
         *Two points or more* leave one function, where not all places differ by multiples of pi:
         f(x) = a sin x + b cos x has two unknowns, and least squares finds them. *One point* (u, v)
-        leaves a curve of them, for each amplitude A from |v| on the two phases with
+        leaves a curve of them, for each amplitude A from the size of v on the two phases with
         A sin(u - phase) = v that lie in (0, pi), or one or none of them. The posterior of A on each
         branch is proportional to ``1 / sqrt(A^2 - v^2)``; the mean is a sum over ``cells`` cells
         of equal probability in each.
