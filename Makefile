@@ -13,6 +13,9 @@ SEEDS ?= 20
 SCHEDULER ?=
 TORCH_INDEX ?=
 
+# Bytecode is kept: else every kernel, and every process of a test, compiles the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help book ledger timings test format notebooks lab student handouts pdf slides site models bench clean
 .DELETE_ON_ERROR:
