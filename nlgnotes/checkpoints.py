@@ -70,8 +70,8 @@ class Checkpoint:
 def available(folder: str | Path | None = None) -> tuple[str, ...]:
     """The checkpoints in a folder (the shipped ones when None), sorted."""
     root = FOLDER if folder is None else check_path("folder", folder)
-    found = (p.parent.name for p in root.glob("*/config.json"))
-    return tuple(sorted(name for name in found if not name.startswith(".")))  # no drafts
+    # A draft of `save` begins with a dot.
+    return tuple(sorted(p.parent.name for p in root.glob("[!.]*/config.json")))
 
 
 def save(

@@ -189,8 +189,9 @@ def _fitted(page, lecture: str) -> float:
     while points >= SMALLEST:
         # What does not fit beside the smallest schematic fits beside none.
         if page.evaluate(_FITS, [points, min(WIDTHS), SMALLEST]):
-            any(page.evaluate(_FITS, [points, width, SMALLEST]) for width in WIDTHS)
-            return points
+            for width in WIDTHS:  # the first that fits is left standing
+                if page.evaluate(_FITS, [points, width, SMALLEST]):
+                    return points
         points -= 0.25
     raise HandoutError(f"{lecture}: its sheet does not fit on a page with {SMALLEST} pt")
 

@@ -232,8 +232,9 @@ def _read_prompt(model: Any, prompt: Tensor, capacity: int) -> tuple[Tensor, Any
     if getattr(model, "reads_rows_alike", False) and min(prompt.shape) > 1:
         unique, which = prompt.unique(dim=0, return_inverse=True)
         if 2 * len(unique) <= len(prompt):
-            logits, cache = next_logits(model, unique, model.empty_cache(len(unique), capacity))
-            if hasattr(cache, "rows"):
+            empty = model.empty_cache(len(unique), capacity)
+            if hasattr(empty, "rows"):
+                logits, cache = next_logits(model, unique, empty)
                 return logits[which], cache.rows(which)
     return next_logits(model, prompt, model.empty_cache(len(prompt), capacity))
 

@@ -43,9 +43,10 @@ class BlockWeights(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StepWeights:
-    """A decoder's weights as :func:`read_one` takes them: queries' and keys' as when it was made.
+    """A decoder's weights as :func:`read_one` takes them.
 
-    The others are the model's own: a cache does not outlive an update of its model.
+    Those of queries, keys and values are as when it was made, the others are the model's own: a
+    cache does not outlive an update of its model.
 
     Args:
         blocks: of each layer.

@@ -117,8 +117,8 @@ def adversarial_training(
     Raises:
         ValueError: an argument out of range.
         FloatingPointError: a loss or a gradient of either network, or at the end a weight, is not
-            finite; the message names the network and the step. For a loss or a gradient that is
-            before its update, and both networks keep the weights of their last whole one.
+            finite; the message names the network and the step. A loss or a gradient is
+            refused before that update: both networks keep the weights of their last whole one.
         KeyboardInterrupt: both networks keep the weights of their last whole update.
     """
     steps, batch = check_count("steps", steps), check_count("batch", batch)

@@ -107,7 +107,7 @@ def fit(
         ValueError: an argument out of range; a checkpoint that is damaged or belongs to another
             run; or, with a checkpoint, chance that does not come from ``generator``.
         FloatingPointError: a loss, a gradient or a weight is not finite; the message names the
-            step. For a loss or a gradient that is before its update; a weight is found after it.
+            step. A loss or a gradient is refused before that step's update, a weight after it.
         KeyboardInterrupt: re-raised after saving.
     """
     # As Python's own floats, whatever was given: they are part of the settings that are compared.

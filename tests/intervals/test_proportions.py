@@ -68,16 +68,26 @@ def test_pairs_that_all_agree_are_no_proof_and_all_that_differ_stay_in_range(n):
     assert all_first.value == all_first.high == 1 > all_first.low
 
 
-@pytest.mark.parametrize(("n", "least"), [(5, 0.93), (10, 0.94), (16, 0.94), (40, 0.94)])
+@pytest.mark.parametrize(
+    ("n", "least"), [(5, 0.93), (10, 0.94), (12, 0.94), (16, 0.94), (23, 0.94), (40, 0.94)]
+)
 def test_paired_proportions_cover_for_any_two_proportions(n, least):
     """The exact coverage, summed over all counts: no chance, so no false alarm."""
     counts = [(i, j) for i in range(n + 1) for j in range(n + 1 - i)]
     found = [paired_proportions(*pairs(n, i, j)) for i, j in counts]
     table = np.array([(i, j, n - i - j) for i, j in counts])
+
+    def coverage(p, q):
+        weight = stats.multinomial.pmf(table, n, [p, q, max(0.0, 1 - p - q)])
+        return weight[[p - q in interval for interval in found]].sum()
+
     for p in (0.0, 0.01, 0.05, 0.2, 0.5):
         for q in (0.0, 0.01, 0.05, 0.2, 0.5):
-            weight = stats.multinomial.pmf(table, n, [p, q, 1 - p - q])
-            assert weight[[p - q in interval for interval in found]].sum() >= least
+            assert coverage(p, q) >= least
+    for share in np.linspace(0.5, 1, 21):
+        for differ in (0.1, 0.3, 0.6, 0.9):
+            assert coverage(differ * share, differ * (1 - share)) >= 0.94
+        assert coverage(share, 1 - share) >= 0.92  # where every pair differs
 
 
 @pytest.mark.parametrize(
