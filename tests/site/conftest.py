@@ -33,11 +33,14 @@ REMEMBER = """() => { window.folds = new Map(
 FADED = """() => Promise.race([
     Promise.all(document.getAnimations().map(each => each.finished.catch(() => {}))),
     new Promise(done => setTimeout(done, 1000))])"""
-AS_OPENED = """async () => {
+AS_OPENED = """() => {
     for (const [fold, open] of window.folds) fold.open = open;
     document.activeElement?.blur();
     history.replaceState(null, '', location.pathname);
     scrollTo(0, 0);
+}"""
+# The page's scripts look again in a frame, after what they wait for.
+FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
 }"""
 
@@ -101,6 +104,10 @@ class Visit:
         """Let what waits for the next frames come to pass."""
         self.page.wait_for_timeout(milliseconds)
 
+    def frames(self) -> None:
+        """Let the page draw three times, however long that takes; the page must be in front."""
+        self.page.evaluate(FRAMES)
+
     def window(self, width: int, height: int) -> None:
         """Another size of the window."""
         size = {"width": width, "height": height}
@@ -126,6 +133,7 @@ class Visit:
         self.page.emulate_media(media="null")
         self.prefer(self.scheme)
         self.page.evaluate(AS_OPENED)
+        self.frames()
         return self
 
     def __enter__(self) -> "Visit":

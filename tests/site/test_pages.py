@@ -136,11 +136,9 @@ def test_phone_has_no_sideways_scroll(opened):
     opened.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     opened.window(390, 844)
     assert opened.page.evaluate(WIDE) == []
-    for _ in range(20):  # the page's scripts look again in its next frames, later under load
-        if not (silent := opened.page.evaluate(SILENT)):
-            break
-        opened.settle(150)
-    assert silent == [], "cut off, and nothing says so"
+    opened.settle(150)
+    opened.frames()
+    assert opened.page.evaluate(SILENT) == [], "cut off, and nothing says so"
     assert opened.trouble() == []
 
 
